@@ -1,0 +1,151 @@
+"""Settings from the environment (prefix ``JSWORKER_``); all problems are reported at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "JSWORKER_"
+PLATFORM_RUN_SECONDS = 220  # the service ends every execution after this
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message has a line for each problem and what to set."""
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _no_slash(value: str) -> str:
+    return value.rstrip("/")
+
+
+Seconds = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, Field(ge=0)]
+Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
+
+
+class ClientSettings(BaseSettings):
+    """What every command needs that talks to the queue and the blobs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    servicebus_namespace: str | None = None
+    servicebus_connection_string: SecretStr | None = None
+    queue: str = "jobs"
+    storage_account_url: Url | None = None
+    storage_connection_string: SecretStr | None = None
+    code_containers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)] = (
+        "submissions",
+        "inputs",
+    )
+    results_container: str = "results"
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def missing(cls, environ: Mapping[str, str]) -> list[str]:
+        """The problems that no single setting can tell."""
+        pairs = (
+            ("SERVICEBUS_NAMESPACE", "SERVICEBUS_CONNECTION_STRING"),
+            ("STORAGE_ACCOUNT_URL", "STORAGE_CONNECTION_STRING"),
+        )
+        return [
+            f"{PREFIX}{identity}: set this (signs in with Entra) or {PREFIX}{key}"
+            for identity, key in pairs
+            if not environ.get(PREFIX + identity) and not environ.get(PREFIX + key)
+        ]
+
+
+class WorkerSettings(ClientSettings):
+    """What the worker needs besides: the pool, the bounds, and how to behave.
+
+    Times are seconds, sizes bytes (MiB where the name says ``mb``).
+    """
+
+    pool_endpoint: Url
+    pool_api_version: str = "2025-10-02-preview"
+    pool_token: SecretStr | None = None
+    max_sessions: Annotated[int, Field(ge=1, le=600)]
+    lookahead: Annotated[int, Field(ge=0, le=600)] | None = None
+    session_policy: Literal["fresh", "keyed", "shared"] = "fresh"
+    session_cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
+    session_secret: SecretStr | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    retry_base_seconds: Seconds = 2
+    retry_max_seconds: Seconds = 300
+    wait_in_hand_seconds: Seconds = 120
+    shutdown_grace_seconds: Annotated[float, Field(ge=0)] = 25
+    default_timeout_seconds: Seconds = 10
+    max_timeout_seconds: Annotated[float, Field(gt=0, le=PLATFORM_RUN_SECONDS - 10)] = 200
+    default_memory_mb: Annotated[int, Field(ge=16)] = 512
+    max_memory_mb: Annotated[int, Field(ge=16)] = 2048
+    default_output_bytes: Bytes = 16 << 20
+    max_output_bytes: Bytes = 64 << 20
+    max_inline_output_bytes: Bytes = 256 << 10
+    max_code_bytes: Bytes = 8 << 20
+    max_input_bytes: Bytes = 64 << 20
+    max_cases_bytes: Bytes = 4 << 20
+    max_collect_bytes: Bytes = 32 << 20
+    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+
+    @property
+    def slots(self) -> int:
+        """Slots beyond the sessions fetch and store while the others execute."""
+        beyond = self.lookahead if self.lookahead is not None else min(16, max(2, self.max_sessions // 4))
+        return self.max_sessions + beyond
+
+    @classmethod
+    def missing(cls, environ: Mapping[str, str]) -> list[str]:
+        """Adds defaults that lie above their maximum, which would reject every job."""
+        problems = super().missing(environ)
+        for limit in ("timeout_seconds", "memory_mb", "output_bytes"):
+            default, maximum = (
+                float(
+                    environ.get(f"{PREFIX}{kind}_{limit}".upper())
+                    or cls.model_fields[f"{kind}_{limit}"].default
+                )
+                for kind in ("default", "max")
+            )
+            if default > maximum:
+                problems.append(f"{PREFIX}DEFAULT_{limit.upper()}: is above {PREFIX}MAX_{limit.upper()}")
+        return problems
+
+
+S = TypeVar("S", bound=ClientSettings)
+
+
+def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Read settings of a kind from the environment.
+
+    Raises:
+        SettingsError: with a line for each problem.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        settings = cls()
+        problems = []
+    except ValidationError as error:
+        problems = [
+            _problem(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)
+        ]
+    problems += cls.missing(environ)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise SettingsError(f"the settings cannot be used:\n{lines}")
+    return settings
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    name = PREFIX + str(location[0]).upper()
+    return f"{name}: {'is required' if message == 'Field required' else message}"

@@ -1,0 +1,74 @@
+"""What becomes of a message: a value, made where the outcome is known and carried out in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The job's result is committed: the message has done its duty."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """The job has a terminal result that says why; the message is kept for whoever looks into it."""
+
+    reason: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Run again later, from a scheduled copy that is sent before the original is completed.
+
+    Attributes:
+        delay: seconds until the copy becomes visible.
+        history: what the copy carries along.
+    """
+
+    delay: float
+    history: History
+
+
+@dataclass(frozen=True)
+class HandBack:
+    """Give the message to another worker at once (shutdown, or this worker's settings are wrong)."""
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """The lock is lost: the message belongs to its next holder and must not be touched."""
+
+
+Settlement = Complete | DeadLetter | Retry | HandBack | LetGo
+
+
+@dataclass(frozen=True)
+class History:
+    """What a job has been through before this message, carried by scheduled copies.
+
+    Attributes:
+        attempts: executions that were begun and lost.
+        copies: how many scheduled copies there have been; makes each copy's message id its own, since
+            duplicate detection would swallow one with the same id.
+        reasons: why, oldest first.
+        first_enqueued_ms: when the first message was enqueued, in ms since the epoch; None for that one.
+    """
+
+    attempts: int = 0
+    copies: int = 0
+    reasons: tuple[str, ...] = field(default=())
+    first_enqueued_ms: int | None = None
+
+    def after_attempt(self, reason: str) -> History:
+        """One more execution was begun and lost."""
+        return self._copied(self.attempts + 1, reason)
+
+    def after_wait(self, reason: str) -> History:
+        """The job waited in vain; no attempt is spent."""
+        return self._copied(self.attempts, reason)
+
+    def _copied(self, attempts: int, reason: str) -> History:
+        reasons = (*self.reasons, reason[:200])[-10:]
+        return History(attempts, self.copies + 1, reasons, self.first_enqueued_ms)
