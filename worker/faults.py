@@ -63,3 +63,11 @@ class BlobMissing(Exception):
 
 class BlobTooLarge(Exception):
     """The blob is larger than the caller takes."""
+
+
+class BlobChanged(Exception):
+    """The blob is not the version that was asked for."""
+
+
+class LockLost(Exception):
+    """The message's lock has passed to another, or is about to: nothing more may be done in its name."""

@@ -1,0 +1,233 @@
+"""Adapter over the asyncio client of Azure Blob storage; callers see only the faults of ``worker.faults``."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import ContentSettings
+from azure.storage.blob.aio import BlobServiceClient
+
+from worker.faults import (
+    AlreadyCommitted,
+    BlobChanged,
+    BlobMissing,
+    BlobTooLarge,
+    CapacityFault,
+    ConfigurationFault,
+    InfrastructureFault,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.storage.blob.aio import BlobClient
+
+    from worker.settings import ClientSettings
+
+JSON = "application/json"
+APPEND_BLOCKS = 50_000  # an append blob takes no more
+_THROTTLED = frozenset({429, 503})
+
+
+@dataclass(frozen=True)
+class Content:
+    """A blob's bytes and the ETag they were read under."""
+
+    data: bytes
+    etag: str
+
+
+class Blobs:
+    """Blobs by ``container/name``.
+
+    Every method raises ``CapacityFault``, ``InfrastructureFault`` or ``ConfigurationFault`` when the service
+    does not do its part, after the SDK's own retries.
+    """
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        self._service = service
+
+    async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
+        """The whole blob, as stored (never decompressed).
+
+        Args:
+            blob: ``container/name``.
+            limit: the most bytes taken.
+            etag: the version wanted; any when None.
+
+        Raises:
+            BlobMissing: there is none of that name.
+            BlobTooLarge: it has more than ``limit`` bytes.
+            BlobChanged: it has another ETag than the one wanted.
+        """
+        match: dict[str, Any] = (
+            {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        )
+        with _mapped(blob):
+            try:
+                stream = await self._client(blob).download_blob(0, limit + 1, decompress=False, **match)
+            except ResourceModifiedError as error:
+                raise BlobChanged(blob) from error
+            if stream.properties.size > limit:
+                raise BlobTooLarge(f"{blob} has {stream.properties.size} bytes; {limit} are taken")
+            data = await stream.readall()
+        if len(data) != stream.properties.size:
+            raise InfrastructureFault(f"{blob} was cut: {len(data)} of {stream.properties.size} bytes came")
+        return Content(data, stream.properties.etag)
+
+    async def create(
+        self,
+        blob: str,
+        data: bytes,
+        *,
+        metadata: dict[str, str] | None = None,
+        content_type: str = JSON,
+    ) -> str:
+        """Write a blob that does not exist yet; returns its ETag.
+
+        Raises:
+            AlreadyCommitted: there is one of that name - perhaps this very write's, whose answer was lost.
+        """
+        return await self._upload(blob, data, content_type, metadata=metadata, overwrite=False)
+
+    async def put(
+        self,
+        blob: str,
+        data: bytes | AsyncIterator[bytes],
+        *,
+        if_match: str | None = None,
+        content_type: str = JSON,
+    ) -> str:
+        """Write a blob, over what is there; returns its ETag.
+
+        Raises:
+            AlreadyCommitted: ``if_match`` was given and the blob has another ETag.
+        """
+        match: dict[str, Any] = (
+            {"etag": if_match, "match_condition": MatchConditions.IfNotModified} if if_match else {}
+        )
+        return await self._upload(blob, data, content_type, overwrite=True, **match)
+
+    async def append(self, blob: str, data: bytes) -> bool:
+        """Append to an append blob, made if missing; False when it takes no more blocks."""
+        client = self._client(blob)
+        with _mapped(blob):
+            try:
+                await client.append_block(data)
+            except ResourceNotFoundError:
+                await self._create_append_blob(client)
+                await client.append_block(data)
+            except HttpResponseError as error:
+                if _code(error) == "BlockCountExceedsLimit":
+                    return False
+                raise
+        return True
+
+    async def metadata(self, blob: str) -> dict[str, str]:
+        """The blob's own metadata; raises ``BlobMissing``."""
+        with _mapped(blob):
+            properties = await self._client(blob).get_blob_properties()
+        return dict(properties.metadata or {})
+
+    async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
+        """The names, in order, of a container's blobs that begin with a prefix."""
+        with _mapped(container):
+            async for name in self._service.get_container_client(container).list_blob_names(
+                name_starts_with=prefix
+            ):
+                yield name
+
+    async def _upload(
+        self, blob: str, data: bytes | AsyncIterator[bytes], content_type: str, **options: Any
+    ) -> str:
+        settings = ContentSettings(content_type=content_type, content_disposition="attachment")
+        with _mapped(blob, writing=True):
+            try:
+                answer = await self._client(blob).upload_blob(data, content_settings=settings, **options)
+            except (ResourceExistsError, ResourceModifiedError) as error:
+                raise AlreadyCommitted(blob) from error
+        return str(answer["etag"])
+
+    @staticmethod
+    async def _create_append_blob(client: BlobClient) -> None:
+        settings = ContentSettings(content_type="application/x-ndjson", content_disposition="attachment")
+        try:
+            await client.create_append_blob(settings, match_condition=MatchConditions.IfMissing)
+        except ResourceExistsError:
+            return  # another worker was first
+
+    def _client(self, blob: str) -> BlobClient:
+        container, _, name = blob.partition("/")
+        return self._service.get_blob_client(container, name)
+
+
+@asynccontextmanager
+async def open_blobs(
+    settings: ClientSettings, credential: AsyncTokenCredential | None
+) -> AsyncIterator[Blobs]:
+    """Connect to the storage account of the settings: by connection string, else with the credential."""
+    options: dict[str, Any] = {
+        "retry_total": 4,
+        "initial_backoff": 1,
+        "increment_base": 2,
+        "connection_timeout": 10,
+        "read_timeout": 60,
+    }
+    secret = settings.storage_connection_string
+    if secret:
+        service = BlobServiceClient.from_connection_string(secret.get_secret_value(), **options)
+    else:
+        service = BlobServiceClient(settings.storage_account_url or "", credential, **options)
+    async with service:
+        yield Blobs(service)
+
+
+@contextmanager
+def _mapped(blob: str, *, writing: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        if writing:
+            raise ConfigurationFault(
+                f"the container of {blob} does not exist", "Create it, or correct JSWORKER_RESULTS_CONTAINER"
+            ) from error
+        raise BlobMissing(blob) from error
+    except ClientAuthenticationError as error:
+        raise _denied(blob, error) from error
+    except HttpResponseError as error:
+        raise _refused(blob, error) from error
+    except AzureError as error:
+        raise InfrastructureFault(f"Blob storage is out of reach: {error.message}") from error
+
+
+def _refused(blob: str, error: HttpResponseError) -> Exception:
+    status = error.status_code or 0
+    if status == 403:  # noqa: PLR2004 - HTTP
+        return _denied(blob, error)
+    if status in _THROTTLED:
+        return CapacityFault(f"Blob storage throttles ({status} {_code(error)}) on {blob}")
+    return InfrastructureFault(f"Blob storage answered {status} {_code(error)} on {blob}")
+
+
+def _denied(blob: str, error: HttpResponseError) -> ConfigurationFault:
+    return ConfigurationFault(
+        f"Blob storage refuses access to {blob} ({_code(error)})",
+        "Give this identity the role Storage Blob Data Contributor on the container, or correct the key",
+    )
+
+
+def _code(error: HttpResponseError) -> str:
+    """The service's own word for what is wrong, which the SDK adds to the exception."""
+    return str(getattr(error, "error_code", None) or error.status_code)

@@ -1,0 +1,88 @@
+"""Session permits: the bound on sessions that are allocated at the pool at one time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(eq=False)
+class Permit:
+    """The right to have one session allocated.
+
+    Attributes:
+        index: 0 to ``max_sessions`` - 1; the pool's adapter has a client for each.
+        session: identifier of a session that is kept for reuse, or None.
+        owner: who may reuse it: the same value that was asked for with ``Permits.take``.
+    """
+
+    index: int
+    session: str | None = None
+    owner: str | None = None
+
+
+class Permits:
+    """Hands out at most ``size`` permits; those that wait are served in their order.
+
+    State changes in synchronous functions only, so that no await can come between.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free: deque[Permit] = deque(Permit(index) for index in range(size))
+        self._in_use: set[Permit] = set()
+        self._waiting: deque[tuple[str | None, asyncio.Future[Permit]]] = deque()
+
+    async def take(self, owner: str | None = None) -> Permit:
+        """Wait for a permit: for an owner its own one first, then one without a session, then any.
+
+        The permit may come with a session of another owner, which must be released before it is used.
+        """
+        permit = self._choose(owner)
+        if permit:
+            return permit
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        self._waiting.append((owner, future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.give_back(future.result())
+            raise
+
+    def give_back(self, permit: Permit) -> None:
+        """Return a permit whose session is released, or kept in it for reuse."""
+        self._in_use.discard(permit)
+        self._free.append(permit)
+        self._serve()
+
+    def kept(self) -> Iterable[Permit]:
+        """The free permits that keep a session."""
+        return [permit for permit in self._free if permit.session]
+
+    def _serve(self) -> None:
+        for _ in range(len(self._waiting)):
+            owner, future = self._waiting.popleft()
+            if future.done():
+                continue
+            permit = self._choose(owner)
+            if permit:
+                future.set_result(permit)
+            else:
+                self._waiting.append((owner, future))
+
+    def _choose(self, owner: str | None) -> Permit | None:
+        """The best free permit, now in use; None when there is none, or the owner's own is in use."""
+        if owner and any(permit.owner == owner for permit in self._in_use):
+            return None
+        permit = min(
+            self._free, key=lambda p: (p.owner != owner or not owner, p.session is not None), default=None
+        )
+        if permit:
+            self._free.remove(permit)
+            self._in_use.add(permit)
+        return permit
