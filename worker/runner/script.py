@@ -1,0 +1,120 @@
+"""The code that one execution sends to a session: the runner, and what it has to run."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+INLINE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file that lies in the session's data folder already, by its flat name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if "/" in self.name or "\0" in self.name or self.name in {"", ".", ".."}:
+            raise ValueError(f"not a flat name: {self.name!r}")
+
+
+Source = bytes | Uploaded
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One process: what it gets and what it may use.
+
+    Attributes:
+        memory_mb: what the program may take beside an empty Node process, in MiB.
+        output_bytes: the bound of each of its two streams.
+    """
+
+    timeout_seconds: float
+    memory_mb: int
+    output_bytes: int
+    stdin: Source | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program and the runs of it, each in a fresh folder and a fresh process.
+
+    Attributes:
+        files: what lies beside it, by path relative to its folder.
+        collect: what to bring back after each run, by path relative to its folder.
+        collect_bytes: the bound of each collected file.
+    """
+
+    code: Source
+    runs: tuple[RunSpec, ...]
+    file_name: Literal["main.js", "main.mjs", "main.cjs"] = "main.js"
+    files: tuple[tuple[str, Source], ...] = ()
+    collect: tuple[str, ...] = ()
+    collect_bytes: int = 16 * 1024 * 1024
+
+
+def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: str = "/mnt/data") -> str:
+    """Make the code, in ASCII, whose answer comes as one frame on the kernel's stdout.
+
+    Args:
+        program: what to run.
+        nonce: a secret of this execution, of letters and digits: the frame is known by it.
+        frame_chars: the longest frame that arrives whole; an answer that is longer is left as a flat file.
+        data_dir: the folder that the files API of the session serves.
+    """
+    spec = {
+        "nonce": nonce,
+        "prefix": file_prefix(nonce),
+        "root": data_dir,
+        "frame_chars": frame_chars,
+        "inline_bytes": max(INLINE_BYTES, frame_chars * 3 // 8),
+        "main": program.file_name,
+        "code": _source(program.code),
+        "files": [{"path": path, **_source(content)} for path, content in program.files],
+        "collect": program.collect,
+        "collect_bytes": program.collect_bytes,
+        "runs": [_run(run) for run in program.runs],
+    }
+    # A JavaScript literal would take "__proto__" for a prototype, JSON.parse does not.
+    return f"{_runner()}(JSON.parse({json.dumps(json.dumps(spec))}));"
+
+
+def file_prefix(nonce: str) -> str:
+    """Return what the names of the files begin with that the answer to this nonce may name.
+
+    Programs see these names, so they must not tell the nonce.
+    """
+    return "jsw-" + hashlib.sha256(nonce.encode()).hexdigest()[:16]
+
+
+def _run(run: RunSpec) -> dict[str, object]:
+    return {
+        "stdin": None if run.stdin is None else _source(run.stdin),
+        "args": run.args,
+        # A child that finds a channel's number takes one of its files for the channel of its parent.
+        "env": {name: value for name, value in run.env.items() if name != "NODE_CHANNEL_FD"},
+        "timeout_ms": round(run.timeout_seconds * 1000),
+        "memory_mb": run.memory_mb,
+        "output_bytes": run.output_bytes,
+    }
+
+
+def _source(content: Source) -> dict[str, str]:
+    if isinstance(content, Uploaded):
+        return {"name": content.name}
+    return {"inline": base64.b64encode(content).decode()}
+
+
+@cache
+def _runner() -> str:
+    text = resources.files(__package__).joinpath("runner.js").read_text("ascii")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")).removesuffix(";")
