@@ -150,7 +150,11 @@ class Blobs:
                 yield name
 
     async def _upload(
-        self, blob: str, data: bytes | AsyncIterator[bytes], content_type: str, **options: Any
+        self,
+        blob: str,
+        data: bytes | AsyncIterator[bytes],
+        content_type: str,
+        **options: Any,  # noqa: ANN401 - the SDK's
     ) -> str:
         settings = ContentSettings(content_type=content_type, content_disposition="attachment")
         with _mapped(blob, writing=True):

@@ -38,7 +38,7 @@ class Delivery:
     message_id: str
     sequence_number: int
     delivery_count: int
-    history: History = History()
+    history: History = field(default_factory=History)
     queued_ms: float | None = None
     lock_seconds: float = 60.0
     received_at: float = field(default_factory=time.monotonic)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+SHARED = "shared"
+
 
 @dataclass(eq=False)
 class Permit:
@@ -18,7 +20,7 @@ class Permit:
     Attributes:
         index: 0 to ``max_sessions`` - 1; the pool's adapter has a client for each.
         session: identifier of a session that is kept for reuse, or None.
-        owner: who may reuse it: the same value that was asked for with ``Permits.take``.
+        owner: who may reuse it: ``SHARED`` for all shared jobs, else the jobs of one key, one after another.
     """
 
     index: int
@@ -34,7 +36,7 @@ class Permits:
 
     def __init__(self, size: int) -> None:
         self._free: deque[Permit] = deque(Permit(index) for index in range(size))
-        self._in_use: set[Permit] = set()
+        self._in_use: dict[Permit, str | None] = {}
         self._waiting: deque[tuple[str | None, asyncio.Future[Permit]]] = deque()
 
     async def take(self, owner: str | None = None) -> Permit:
@@ -56,7 +58,7 @@ class Permits:
 
     def give_back(self, permit: Permit) -> None:
         """Return a permit whose session is released, or kept in it for reuse."""
-        self._in_use.discard(permit)
+        del self._in_use[permit]
         self._free.append(permit)
         self._serve()
 
@@ -76,13 +78,13 @@ class Permits:
                 self._waiting.append((owner, future))
 
     def _choose(self, owner: str | None) -> Permit | None:
-        """The best free permit, now in use; None when there is none, or the owner's own is in use."""
-        if owner and any(permit.owner == owner for permit in self._in_use):
+        """The best free permit, now in use; None when there is none, or the key's session is in use."""
+        if owner not in (None, SHARED) and owner in self._in_use.values():
             return None
         permit = min(
             self._free, key=lambda p: (p.owner != owner or not owner, p.session is not None), default=None
         )
         if permit:
             self._free.remove(permit)
-            self._in_use.add(permit)
+            self._in_use[permit] = owner
         return permit

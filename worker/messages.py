@@ -1,0 +1,120 @@
+"""Messages as the Service Bus client has them, and as the core has them."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import structlog
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.amqp import AmqpMessageBodyType
+
+from worker.delivery import Delivery
+from worker.settlement import History
+
+if TYPE_CHECKING:
+    from azure.servicebus import ServiceBusReceivedMessage
+
+    from worker.settlement import Retry
+
+log = structlog.get_logger()
+Property = int | float | bytes | bool | str | UUID
+_HISTORY = "jsworker-history"
+_NORMAL_LOCK = (1.0, 310.0)  # seconds; the service's maximum is 300
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to send: ``message_id`` is what duplicate detection goes by."""
+
+    body: bytes
+    message_id: str
+    properties: dict[str | bytes, Property] = field(default_factory=dict)
+    delay_seconds: float = 0
+
+
+def delivery_of(message: ServiceBusReceivedMessage) -> Delivery:
+    """What the core needs of a message; says so when this machine's clock makes nonsense of its lock."""
+    now = datetime.now(UTC)
+    lock_seconds = (message.locked_until_utc - now).total_seconds() if message.locked_until_utc else 0.0
+    if not _NORMAL_LOCK[0] <= lock_seconds <= _NORMAL_LOCK[1]:
+        log.error(
+            "clock_skewed",
+            lock_seconds=lock_seconds,
+            remedy="synchronise this machine's clock: the Service Bus client judges locks by it",
+        )
+        lock_seconds = 30.0
+    history = _history(message)
+    enqueued_ms = history.first_enqueued_ms
+    return Delivery(
+        body=_body(message),
+        message_id=str(message.message_id),
+        sequence_number=message.sequence_number or 0,
+        delivery_count=message.delivery_count or 0,
+        history=history,
+        queued_ms=max(0.0, now.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
+        lock_seconds=lock_seconds,
+        received_at=time.monotonic(),
+        handle=message,
+    )
+
+
+def message_of(delivery: Delivery) -> ServiceBusReceivedMessage:
+    """The client's message of a delivery."""
+    message: ServiceBusReceivedMessage = delivery.handle  # type: ignore[assignment] # what delivery_of put there
+    return message
+
+
+def _body(message: ServiceBusReceivedMessage) -> bytes | None:
+    if message.body_type is not AmqpMessageBodyType.DATA:
+        return None
+    return b"".join(message.body)
+
+
+def _history(message: ServiceBusReceivedMessage) -> History:
+    """What a copy carries; a property that somebody else made up counts for nothing."""
+    raw = (message.application_properties or {}).get(_HISTORY.encode())
+    enqueued = message.enqueued_time_utc
+    first = int(enqueued.timestamp() * 1000) if enqueued else None
+    try:
+        fields = json.loads(raw)  # type: ignore[arg-type] # anything else is a TypeError
+        return History(
+            attempts=int(fields["attempts"]),
+            copies=int(fields["copies"]),
+            reasons=tuple(str(reason) for reason in fields["reasons"]),
+            first_enqueued_ms=int(fields["first_enqueued_ms"]),
+        )
+    except (TypeError, ValueError, KeyError):
+        return History(first_enqueued_ms=first)
+
+
+def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry) -> ServiceBusMessage:
+    """The message again, later, under an id of its own: duplicate detection would swallow the same id."""
+    base = delivery.message_id.removesuffix(f".r{delivery.history.copies}")
+    properties = {**(message.application_properties or {}), _HISTORY: json.dumps(asdict(retry.history))}
+    return ServiceBusMessage(
+        delivery.body or b"",
+        message_id=f"{base[:100]}.r{retry.history.copies}",
+        application_properties=properties,
+        correlation_id=message.correlation_id,
+        content_type=message.content_type,
+        subject=message.subject,
+        time_to_live=message.time_to_live,
+        scheduled_enqueue_time_utc=datetime.now(UTC) + timedelta(seconds=retry.delay),
+    )
+
+
+def encoded(message: Outgoing) -> ServiceBusMessage:
+    """A message of our own as the client wants it."""
+    later = datetime.now(UTC) + timedelta(seconds=message.delay_seconds)
+    return ServiceBusMessage(
+        message.body,
+        message_id=message.message_id,
+        content_type="application/json",
+        application_properties=message.properties,
+        scheduled_enqueue_time_utc=later if message.delay_seconds else None,
+    )

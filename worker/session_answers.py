@@ -1,0 +1,96 @@
+"""What the answers of a session pool mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+
+_PLATFORM_TEXTS = {
+    "Request timed out waiting for code execution to complete": "timed_out",
+    "Execution aborted": "aborted",
+    "Kernel restarted": "aborted",
+}
+_GONE = ("NoSessionFoundError", "SessionWithIdentifierNotFound")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What the pool answered. ``timed_out`` and ``aborted`` are the platform's doing, in its own words."""
+
+    outcome: Literal["succeeded", "failed", "timed_out", "aborted"]
+    stdout: str
+    stderr: str
+    value: str | None
+    allocate_ms: float | None
+    execute_ms: float | None
+
+
+class SessionGone(Exception):
+    """There is no such session."""
+
+
+def execution_of(answer: httpx.Response) -> Execution:
+    """Read the answer to an execution; 200 and 202 both carry one.
+
+    Raises:
+        ExecutionLost: it is damaged, or the execution was left unfinished.
+    """
+    try:
+        document = answer.json()
+        document = document.get("properties", document)
+        status, result = document["status"], document.get("result") or {}
+        stdout, stderr = str(result.get("stdout") or ""), str(result.get("stderr") or "")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
+    if status not in {"Succeeded", "Failed"}:
+        raise ExecutionLost(f"the session pool left the execution {status!r:.40}")
+    value = result.get("executionResult")
+    return Execution(
+        outcome=_outcome(status, stderr),
+        stdout=stdout,
+        stderr=stderr,
+        value=value if isinstance(value, str) or value is None else json.dumps(value),
+        allocate_ms=_number(answer.headers.get("x-ms-allocation-time")),
+        execute_ms=_number(result.get("executionTimeInMilliseconds")),
+    )
+
+
+def _outcome(status: str, stderr: str) -> Any:  # noqa: ANN401 - one of Execution.outcome's literals
+    if status == "Succeeded":
+        return "succeeded"
+    return next((word for text, word in _PLATFORM_TEXTS.items() if stderr.startswith(text)), "failed")
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type] # anything else is a TypeError
+    except (TypeError, ValueError):
+        return None
+
+
+def fault_of(answer: httpx.Response, body: bytes) -> Exception:
+    """What an error answer means; the bodies come in four shapes, so the text is what counts."""
+    text, status = body[:2000].decode(errors="replace"), answer.status_code
+    said = f"{status} {text[:300]}".strip()
+    if any(code in text for code in _GONE):
+        return SessionGone()
+    if status in {401, 403}:
+        return ConfigurationFault(
+            f"the session pool refuses access ({said})",
+            "Give this identity the role Azure ContainerApps Session Executor on the pool (takes minutes to "
+            "work), and check JSWORKER_POOL_API_VERSION: an unknown version is answered so too",
+        )
+    method, path = answer.request.method, answer.request.url.path
+    is_full = status == httpx.codes.NOT_FOUND and method == "POST" and "NotFound" not in text
+    if status == httpx.codes.TOO_MANY_REQUESTS or is_full or "allocating pod" in text:
+        return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return InfrastructureFault(f"the session pool failed ({said})")
+    if method == "DELETE" and status == httpx.codes.NOT_FOUND:
+        return SessionGone()
+    return ExecutionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")

@@ -1,0 +1,195 @@
+"""Adapter over the data plane of a session pool (Container Apps dynamic sessions, code interpreter).
+
+What is known of the service, and where from, stands in ``docs/sessions-api.md``. A client of httpx costs four
+times as much CPU when many coroutines share it, so each permit has one of its own, over one TLS context.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from azure.core.exceptions import AzureError
+
+from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+from worker.session_answers import Execution, SessionGone, execution_of, fault_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from worker.settings import WorkerSettings
+
+SCOPE = "https://dynamicsessions.io/.default"
+ANSWER_SECONDS = 25  # what the service may take beyond the execution itself
+_RELEASE_SINCE = "2025-02-02"
+_LONG_STREAMS_SINCE = "2025-10-02"
+_STREAM_CHARS = 123_456
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request; ``content`` is made anew for each try, since the shape of the body may have changed."""
+
+    permit: int
+    method: str
+    url: str
+    content: Callable[[], bytes] | None = None
+    files: dict[str, Any] | None = None
+    timeout: float = 60
+
+
+class Tokens:
+    """Bearer tokens for the pool, from the credential or as set; renewed five minutes before they end."""
+
+    def __init__(self, credential: AsyncTokenCredential | None, fixed: str | None) -> None:
+        self._credential, self._fixed = credential, fixed
+        self._token, self._until = "", 0.0
+
+    async def get(self, *, fresh: bool = False) -> str:
+        """A token; ``fresh`` after the service refused the last one."""
+        if self._fixed or not self._credential:
+            return self._fixed or ""
+        if fresh or time.time() > self._until:
+            try:
+                token = await self._credential.get_token(SCOPE)
+            except AzureError as error:
+                raise ConfigurationFault(
+                    f"no token for the session pool: {error}",
+                    "Sign in (az login), give the worker a managed identity, or set JSWORKER_POOL_TOKEN",
+                ) from error
+            self._token, self._until = token.token, token.expires_on - 300
+        return self._token
+
+
+class SessionPool:
+    """The pool's sessions by identifier. ``permit`` is the index of the permit that the caller holds."""
+
+    def __init__(self, settings: WorkerSettings, tokens: Tokens, clients: list[httpx.AsyncClient]) -> None:
+        version = settings.pool_api_version
+        self._endpoint, self._version, self._tokens, self._clients = (
+            settings.pool_endpoint,
+            version,
+            tokens,
+            clients,
+        )
+        self._release_version = version if version >= _RELEASE_SINCE else f"{_LONG_STREAMS_SINCE}-preview"
+        self._long_streams = version >= _LONG_STREAMS_SINCE
+        self._wrapped = False
+
+    @property
+    def stream_chars(self) -> int:
+        """How many characters of a stream arrive; the service cuts the rest without a word."""
+        return _STREAM_CHARS if self._long_streams else 4096
+
+    async def execute(self, permit: int, identifier: str, code: str, timeout_seconds: float) -> Execution:
+        """Run code in the session, which comes into being on the first call; never to be repeated.
+
+        Raises:
+            CapacityFault: the pool is full; nothing has run.
+            InfrastructureFault: nothing has run, as far as the service says.
+            ExecutionLost: the code may have run.
+        """
+        url, wait = self._url("executions", identifier), timeout_seconds + ANSWER_SECONDS
+        call = _Call(permit, "POST", url, lambda: self._body(code, timeout_seconds), timeout=wait)
+        answer = await self._call(call)
+        return execution_of(answer)
+
+    async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
+        """Put a file into the session's data folder under a flat name."""
+        files = {"file": (name, data, "application/octet-stream")}
+        await self._call(_Call(permit, "POST", self._url("files", identifier), files=files))
+
+    async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
+        """The content of a file of the data folder, in pieces."""
+        url = self._url(f"files/{name}/content", identifier)
+        try:
+            async with self._clients[permit].stream("GET", url, headers=await self._headers()) as answer:
+                if answer.is_error:
+                    raise fault_of(answer, await answer.aread())
+                async for chunk in answer.aiter_raw(1 << 16):
+                    yield chunk
+        except httpx.HTTPError as error:
+            raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
+
+    async def release(self, permit: int, identifier: str) -> None:
+        """Delete the session; one that is gone already counts as deleted.
+
+        Raises:
+            InfrastructureFault: the service has not confirmed it.
+        """
+        url = self._url("session", identifier, self._release_version)
+        try:
+            await self._call(_Call(permit, "DELETE", url))
+        except SessionGone:
+            return
+        except (ExecutionLost, CapacityFault) as error:
+            raise InfrastructureFault(f"the session's deletion is not confirmed: {error}") from error
+
+    def _url(self, path: str, identifier: str, version: str | None = None) -> str:
+        return f"{self._endpoint}/{path}?api-version={version or self._version}&identifier={identifier}"
+
+    def _body(self, code: str, timeout_seconds: float) -> bytes:
+        body: dict[str, Any] = {
+            "codeInputType": "Inline",
+            "executionType": "Synchronous",
+            "code": code,
+            "timeoutInSeconds": max(1, round(timeout_seconds)),
+        }
+        if self._long_streams:
+            body["outputStreamsMaxLength"] = _STREAM_CHARS
+        return json.dumps({"properties": body} if self._wrapped else body).encode()
+
+    async def _call(self, call: _Call) -> httpx.Response:
+        answer = await self._send(call)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            answer = await self._send(call, fresh=True)
+        elif answer.status_code == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
+            self._wrapped = not self._wrapped
+            answer = await self._send(call)
+        if answer.is_error:
+            raise fault_of(answer, answer.content)
+        return answer
+
+    async def _send(self, call: _Call, *, fresh: bool = False) -> httpx.Response:
+        headers = await self._headers(fresh=fresh)
+        content = call.content() if call.content else None
+        if content:
+            headers["Content-Type"] = "application/json"
+        try:
+            return await self._clients[call.permit].request(
+                call.method,
+                call.url,
+                headers=headers,
+                content=content,
+                files=call.files,
+                timeout=call.timeout,
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
+        except httpx.HTTPError as error:
+            raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error
+
+    async def _headers(self, *, fresh: bool = False) -> dict[str, str]:
+        return {"Authorization": f"Bearer {await self._tokens.get(fresh=fresh)}"}
+
+
+@asynccontextmanager
+async def open_sessions(
+    settings: WorkerSettings, credential: AsyncTokenCredential | None
+) -> AsyncIterator[SessionPool]:
+    """The pool of the settings, with a client for each permit."""
+    fixed = settings.pool_token.get_secret_value() if settings.pool_token else None
+    context = httpx.create_ssl_context()
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
+    clients = [httpx.AsyncClient(verify=context, limits=limits) for _ in range(settings.max_sessions)]
+    try:
+        yield SessionPool(settings, Tokens(credential, fixed), clients)
+    finally:
+        for client in clients:
+            await client.aclose()
