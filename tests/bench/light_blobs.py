@@ -2,7 +2,7 @@
 
 In a test: ``async with LightBlobs() as blobs: BlobServiceClient.from_connection_string(
 blobs.connection_string)``. As a process: ``python -m tests.bench.light_blobs`` prints one JSON line with the
-connection string and runs until its stdin closes.
+connection string and runs until its stdin closes; ``GET /stats?container&prefix&suffix`` counts blobs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LightBlobs:
 
     def _answer(self, request: Request) -> Response:
         if request.path == "/stats":
-            return json_response(self._creations(request.query["container"], request.query["suffix"]))
+            return json_response(self._count(**request.query))
         try:
             response = self._route(request)
         except Refused as refused:
@@ -68,10 +68,14 @@ class LightBlobs:
             response.headers["x-ms-client-request-id"] = client_id
         return response
 
-    def _creations(self, container: str, suffix: str) -> dict[str, float]:
-        """When each blob was created, on the machine's monotonic clock."""
-        blobs = self.store.containers.get(container, {})
-        return {name: blob.created for name, blob in blobs.items() if name.endswith(suffix)}
+    def _count(self, container: str, prefix: str, suffix: str, containing: str = "") -> dict[str, float]:
+        """How many blobs have such a name and text, and when the last was created, on the monotonic clock."""
+        found = [
+            blob.created
+            for name, blob in self.store.containers.get(container, {}).items()
+            if name.startswith(prefix) and name.endswith(suffix) and containing.encode() in blob.content
+        ]
+        return {"count": len(found), "last": max(found, default=0.0)}
 
     def _route(self, request: Request) -> Response:
         container, _, name = request.path.removeprefix(f"/{ACCOUNT}/").partition("/")

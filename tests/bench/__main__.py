@@ -1,0 +1,133 @@
+"""``python -m tests.bench``: measures the worker, the local stack, and a bare loop beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.figures import Row, Target
+from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_COLUMNS = {
+    "jobs_per_second": "jobs/s",
+    "efficiency": "slot efficiency",
+    "worker_cpu_ms": "worker CPU ms/job",
+    "broker_cpu_ms": "broker",
+    "blobs_cpu_ms": "blobs",
+    "pool_cpu_ms": "pool",
+    "memory_mb": "peak MB",
+    "overhead_p50_ms": "overhead p50 ms",
+    "overhead_p99_ms": "p99 ms",
+}
+
+
+def loads(*, quick: bool) -> list[Load]:
+    """The loads of the table; a quick one has a quarter of the jobs."""
+    part = 4 if quick else 1
+    return [
+        Load("16 sessions, 1 s", 16, 160 // part, 1.0, 0.95),
+        Load("16 sessions, 1 s, one program", 16, 160 // part, 1.0, 0.95, shared_code=True),
+        Load("64 sessions, 1 s", 64, 640 // part, 1.0, 0.90),
+        Load("64 sessions, 1 s, one program", 64, 640 // part, 1.0, 0.90, shared_code=True),
+        Load("10 sessions, 100 ms", 10, 1000 // part, 0.1, 0.85),
+        Load("10 sessions, 100 ms, one program", 10, 1000 // part, 0.1, 0.85, shared_code=True),
+    ]
+
+
+class Bench:
+    """What was asked for; each part gets a folder of its own."""
+
+    def __init__(self, folder: Path, only: str, *, quick: bool) -> None:
+        self._folder, self._only, self._quick = folder, only, quick
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """The lines of the table, as they come."""
+        for load in loads(quick=self._quick):
+            for contender in (JSWORKER, BARE_LOOP):
+                if self._wanted(load.name):
+                    yield await measure(load, contender, self._place())
+        if self._wanted("low load"):
+            for contender in (JSWORKER, BARE_LOOP):
+                yield await measure_overhead(contender, self._place(), 10 if self._quick else 30)
+        if self._wanted("memory"):
+            few = await measure_memory(self._place(), 100)
+            yield few
+            many = await measure_memory(self._place(), 10_000 if self._quick else 100_000)
+            yield _compared(few, many)
+
+    def _wanted(self, name: str) -> bool:
+        return self._only in name
+
+    def _place(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))
+
+
+def _compared(few: Row, many: Row) -> Row:
+    ratio = many.figures["memory_mb"] / few.figures["memory_mb"]
+    return Row(
+        many.scenario, many.contender, many.figures, (*many.targets, Target("times as much", ratio, 1.2))
+    )
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--quick", is_flag=True, help="A quarter of the jobs, a tenth of the waiting messages.")
+@click.option("--only", default="", help="Only what has this in its name.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout in place of the table.")
+def main(*, quick: bool, only: str, as_json: bool) -> None:
+    """Measure the worker and the local stack; exits 1 when a target is missed."""
+    with tempfile.TemporaryDirectory(prefix="jsworker-bench-") as folder:
+        rows = asyncio.run(_collected(Bench(Path(folder), only, quick=quick)))
+    if as_json:
+        click.echo(json.dumps({"machine": machine(), "rows": [row.document() for row in rows]}, indent=1))
+    else:
+        Console(width=max(Console().width, 150)).print(table(rows))
+        click.echo(machine())
+    sys.exit(0 if all(target.met for row in rows for target in row.targets) else 1)
+
+
+async def _collected(bench: Bench) -> list[Row]:
+    rows = []
+    async for row in bench.rows():
+        click.echo(f"{row.scenario} · {row.contender}: {_targets(row) or row.figures}", err=True)
+        rows.append(row)
+    return rows
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows, with a column for each figure and the bounds with whether they are kept."""
+    result = Table("scenario", "by", *_COLUMNS.values(), "targets")
+    for row in rows:
+        figures = (_shown(row.figures.get(name)) for name in _COLUMNS)
+        result.add_row(row.scenario, row.contender, *figures, _targets(row))
+    return result
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _targets(row: Row) -> str:
+    return "\n".join(f"{'met   ' if target.met else 'MISSED'} {target}" for target in row.targets)
+
+
+def machine() -> str:
+    """The machine in a line."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
