@@ -1,0 +1,190 @@
+"""A queue at work: its rules, its stored state, and the consumers that wait for messages."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+from worker.local.broker.config import QueueSettings
+from worker.local.broker.duplicates import DuplicateWindow
+from worker.local.broker.message import Incoming, render
+from worker.local.broker.queue_rules import LockLostError, QueueRules
+from worker.local.broker.store import Store
+from worker.local.broker.values import DeadLetter, Message
+
+Action = Callable[[], object]
+
+
+class Consumer(Protocol):
+    """A link that takes messages."""
+
+    in_line: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can take a message now."""
+
+    def reserve(self) -> None:
+        """Spend one credit on a message that will come."""
+
+    def deliver(self, token: bytes, data: bytes) -> bool:
+        """Send a message; False when the link is gone."""
+
+
+class Queue:
+    """One declared queue with its dead-letter queue.
+
+    Every change is durable before it is told: `then` arguments are called after the commit.
+    """
+
+    def __init__(self, settings: QueueSettings, store: Store) -> None:
+        self.settings = settings
+        self._store = store
+        self._id, last_sequence = store.open_queue(settings.name.lower())
+        self._rules = QueueRules(settings, partial(os.urandom, 16), last_sequence)
+        self._rules.restore(store.load_messages(self._id))
+        window = settings.duplicate_detection_window_seconds
+        known = store.load_ids(self._id, time.time())
+        self._window = None if window is None else DuplicateWindow(window, known)
+        self._lines: dict[bool, deque[Consumer]] = {False: deque(), True: deque()}
+
+    def tick(self) -> None:
+        """Do what became due. To be called a few times a second, and harmless at any time."""
+        self._now()
+        self._dispatch()
+
+    def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
+        """Accept messages, all in one commit; returns the sequence numbers given, none to duplicates."""
+        now = self._now()
+        numbers = [number for message in messages if (number := self._accept(message, now))]
+        self._store.save_sequence(self._id, self._rules.last_sequence)
+        self._store.after_commit(then)
+        self._dispatch()
+        return numbers
+
+    def offer(self, consumer: Consumer, *, dead_letters: bool) -> None:
+        """Put a consumer in line for as long as it is ready."""
+        if consumer.ready and not consumer.in_line:
+            consumer.in_line = True
+            self._lines[dead_letters].append(consumer)
+            self._now()
+            self._dispatch()
+
+    def after_commit(self, then: Action) -> None:
+        """Call back when all that was changed so far is durable."""
+        self._store.after_commit(then)
+
+    def complete(self, token: bytes, then: Action) -> None:
+        """Remove a locked message. This and the next ones raise `LockLostError`."""
+        self._settled(self._rules.complete(token, self._now()), then)
+
+    def abandon(self, token: bytes, then: Action) -> None:
+        """Give a locked message back and count the delivery."""
+        self._settled(self._rules.abandon(token, self._now()), then)
+
+    def release(self, token: bytes, then: Action) -> None:
+        """Give a locked message back without counting the delivery."""
+        self._settled(self._rules.release(token, self._now()), then)
+
+    def defer(self, token: bytes, then: Action) -> None:
+        """Set a locked message aside."""
+        self._settled(self._rules.defer(token, self._now()), then)
+
+    def dead_letter(self, token: bytes, why: DeadLetter, then: Action) -> None:
+        """Move a locked message to the dead-letter queue."""
+        self._settled(self._rules.dead_letter(token, self._now(), why), then)
+
+    def renew(self, tokens: Iterable[bytes]) -> list[float]:
+        """Renew locks; returns until when they hold. The caller waits for the commit."""
+        now = self._now()
+        messages = [self._rules.renew(token, now) for token in tokens]
+        self._save(messages)
+        return [message.locked_until for message in messages]
+
+    def cancel_scheduled(self, sequence_numbers: Iterable[int], then: Action) -> None:
+        """Remove scheduled messages; raises `MessageNotFoundError` at the first that is none."""
+        self._now()
+        for number in sequence_numbers:
+            self._save([self._rules.cancel_scheduled(number)])
+        self._store.after_commit(then)
+
+    def peek(self, start: int, count: int, *, dead_letters: bool) -> list[Message]:
+        """Return messages of any state; the caller renders them after a commit."""
+        self._now()
+        return self._rules.peek(start, count, dead_letters=dead_letters)
+
+    def acquire_deferred(self, sequence_numbers: Iterable[int], *, dead_letters: bool) -> list[Message]:
+        """Lock deferred messages; raises `MessageNotFoundError` at the first that is none."""
+        now = self._now()
+        locked = []
+        for number in sequence_numbers:
+            locked.append(self._rules.acquire_deferred(number, now, dead_letters=dead_letters))
+            self._save(locked[-1:])
+        return locked
+
+    def render(self, message: Message) -> bytes | None:
+        """Encode a message from its committed content; None when it is gone."""
+        content = self._store.content(self._id, message.key)
+        return None if content is None else render(message, content)
+
+    def _accept(self, incoming: Incoming, now: float) -> int | None:
+        if self._window is not None and incoming.message_id is not None:
+            forget_at = self._window.remember(incoming.message_id, now)
+            if forget_at is None:
+                return None
+            self._store.remember_id(self._id, incoming.message_id, forget_at)
+        message = self._rules.send(now, incoming.ttl, incoming.scheduled_at)
+        self._store.add(self._id, message, incoming.content(self._rules.effective_ttl(incoming.ttl)))
+        return message.sequence_number
+
+    def _now(self) -> float:
+        now = time.time()
+        if changed := self._rules.advance(now):
+            self._save(changed)
+            self._store.save_sequence(self._id, self._rules.last_sequence)
+        return now
+
+    def _save(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._store.save(self._id, message)
+
+    def _settled(self, message: Message, then: Action) -> None:
+        self._store.save(self._id, message)
+        self._store.after_commit(then)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        for dead_letters, line in self._lines.items():
+            while line and self._rules.has_ready(dead_letters=dead_letters):
+                if not line[0].ready:
+                    line.popleft().in_line = False
+                elif message := self._rules.acquire(time.time(), dead_letters=dead_letters):
+                    self._hand_out(message, line)
+
+    def _hand_out(self, message: Message, line: deque[Consumer]) -> None:
+        """Lock for the first in line; the message leaves when the lock is durable: no delivery is lost."""
+        consumer = line[0]
+        line.rotate(-1)
+        consumer.reserve()
+        self._store.save(self._id, message)
+        if message.token is not None:
+            self._store.after_commit(partial(self._deliver, message, message.token, consumer))
+
+    def _deliver(self, message: Message, token: bytes, consumer: Consumer) -> None:
+        if message.token != token:
+            return
+        data = self.render(message)
+        if data is None or not consumer.deliver(token, data):
+            self._give_up(token)
+
+    def _give_up(self, token: bytes) -> None:
+        try:
+            self.release(token, _nothing)
+        except LockLostError:
+            return
+
+
+def _nothing() -> None:
+    return

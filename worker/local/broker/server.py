@@ -1,0 +1,80 @@
+"""The broker: its store, its queues, and the port it listens on."""
+
+import asyncio
+import logging
+import sqlite3
+from types import TracebackType
+from typing import Self
+
+from worker.local.broker.auth import TokenCheck
+from worker.local.broker.config import POLICY_NAME, BrokerConfig
+from worker.local.broker.connection import Connection
+from worker.local.broker.queues import Queue
+from worker.local.broker.store import Store
+
+_TICK_SECONDS = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class Broker:
+    """A broker on 127.0.0.1, from `async with` to its end."""
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self.failed = asyncio.Event()
+        self._config = config
+        self._connections: set[Connection] = set()
+        self._queues: dict[str, Queue] = {}
+        self._store: Store
+        self._server: asyncio.Server
+        self._ticker: asyncio.TimerHandle
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def connection_string(self) -> str:
+        """What the Service Bus SDK connects with."""
+        return (
+            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName={POLICY_NAME};"
+            f"SharedAccessKey={self._config.key};UseDevelopmentEmulator=true"
+        )
+
+    async def __aenter__(self) -> Self:
+        self._config.data_dir.mkdir(parents=True, exist_ok=True)
+        self._store = Store(self._config.data_dir / "broker.sqlite3", self._give_up)
+        self._queues = {
+            settings.name.lower(): Queue(settings, self._store) for settings in self._config.queues
+        }
+        tokens = TokenCheck(self._config.key, self._config.accepted_tokens)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self._queues, tokens, self._connections), "127.0.0.1", self._config.port
+        )
+        self._tick()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        self._ticker.cancel()
+        for connection in list(self._connections):
+            connection.close()
+        await self._store.close()
+        await self._server.wait_closed()
+
+    def _tick(self) -> None:
+        for queue in self._queues.values():
+            queue.tick()
+        self._ticker = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        _log.critical("store_failed", extra={"error": str(error)})
+        for connection in list(self._connections):
+            connection.close()
+        self.failed.set()

@@ -1,0 +1,47 @@
+"""What a queue holds: messages, where each stands, and why one is dead."""
+
+import enum
+import math
+from dataclasses import dataclass
+
+
+class State(enum.IntEnum):
+    """Where a message stands; the first three are the numbers Service Bus shows."""
+
+    ACTIVE = 0
+    DEFERRED = 1
+    SCHEDULED = 2
+    COMPLETED = 3
+    EXPIRED = 4
+    CANCELLED = 5
+
+    @property
+    def gone(self) -> bool:
+        """Whether the message left the queue for good."""
+        return self >= State.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why a message is in the dead-letter queue."""
+
+    reason: str | None
+    description: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """What the rules know of a message. `key` is the sequence number it got first, and never changes.
+
+    `enqueued_at` lies in the future while the message is scheduled. `token` is set while it is locked.
+    """
+
+    key: int
+    sequence_number: int
+    enqueued_at: float
+    expires_at: float = math.inf
+    state: State = State.ACTIVE
+    delivery_count: int = 0
+    token: bytes | None = None
+    locked_until: float = 0.0
+    dead_letter: DeadLetter | None = None
