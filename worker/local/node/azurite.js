@@ -1,0 +1,74 @@
+"use strict";
+// Azurite's blob service as a child of the local stack: node azurite.js DIRECTORY PORT (0: any free port).
+// Prints one line of JSON when it listens; the accounts come from AZURITE_ACCOUNTS.
+const { createRequire } = require("node:module");
+const fs = require("node:fs");
+const path = require("node:path");
+const { journaled } = require("./journal.js");
+
+const LISTEN_HOST = "127.0.0.1";
+const KEEP_ALIVE_SECONDS = 60;
+
+process.umask(0o077);
+
+const azuriteRequire = createRequire(require.resolve("azurite/package.json"));
+
+function substitute(name, exports) {
+  const filename = azuriteRequire.resolve(name);
+  require.cache[filename] = { id: filename, filename, loaded: true, exports };
+}
+
+substitute("lokijs", journaled(azuriteRequire("lokijs")));
+// Nothing is ever sent, and loading its client takes as long as all the rest of Azurite.
+substitute("applicationinsights", {});
+// Metadata is not synced either (journal.js says why): waiting for the disk on each write would promise nothing more.
+fs.fdatasync = (_descriptor, callback) => process.nextTick(callback, null);
+
+// The parts, not the `azurite-blob` command: that loads the SQL drivers too, for a second.
+const { default: BlobServer } = azuriteRequire("./dist/src/blob/BlobServer");
+const { default: BlobConfiguration } = azuriteRequire("./dist/src/blob/BlobConfiguration");
+
+function configuration(directory, port) {
+  const options = {
+    host: LISTEN_HOST,
+    port,
+    keepAliveTimeout: KEEP_ALIVE_SECONDS,
+    metadataFile: path.join(directory, "blobs.json"),
+    extentsFile: path.join(directory, "extents.json"),
+    extents: [{ locationId: "Default", locationPath: path.join(directory, "extents"), maxConcurrency: 10 }],
+    skipApiVersionCheck: true, // SDKs speak newer versions than Azurite knows
+    disableProductStyleUrl: true,
+  };
+  return new BlobConfiguration(
+    options.host,
+    options.port,
+    options.keepAliveTimeout,
+    options.metadataFile,
+    options.extentsFile,
+    options.extents,
+    false, // access log
+    undefined,
+    false, // debug log
+    undefined,
+    false, // loose
+    options.skipApiVersionCheck,
+    undefined, // certificate, its key and password
+    undefined,
+    undefined,
+    undefined, // OAuth
+    options.disableProductStyleUrl,
+  );
+}
+
+async function main([directory, port]) {
+  const server = new BlobServer(configuration(directory, Number(port)));
+  await server.start();
+  process.once("SIGTERM", () => server.close().then(() => process.exit(0)));
+  const address = new URL(server.getHttpServerAddress());
+  process.stdout.write(`${JSON.stringify({ ready: true, port: Number(address.port) })}\n`);
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
