@@ -1,0 +1,7 @@
+"""The local session pool: Container Apps dynamic sessions (NodeLTS) on loopback, each in a sandbox."""
+
+from worker.local.pool.config import Limits, PoolConfig
+from worker.local.pool.pool import SessionPool
+from worker.local.pool.quirks import Quirks
+
+__all__ = ["Limits", "PoolConfig", "Quirks", "SessionPool"]

@@ -1,0 +1,124 @@
+"""The pool's end of a kernel: requests out and messages in over Node's own IPC channel."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+from worker.local.pool.capture import Capture
+from worker.local.pool.errors import KernelDiedError
+from worker.local.pool.lines import LineBuffer, parse
+
+SERVER_FILES = ("modules.js", "context.js", "display.js", "main.js")
+BYTES_PER_CHARACTER = 6  # JSON may write any character as \uXXXX
+MESSAGE_OVERHEAD_BYTES = 16 * 1024
+FLOOD_PAUSE_RATIO = 4
+FLOOD_PAUSE_SECONDS = 0.005
+
+
+def server_source(nel: Path) -> str:
+    """Return nel's server as one script, put together as its own `lib/server/index.js` does."""
+    parts = [(nel / "lib" / "server" / name).read_text() for name in SERVER_FILES]
+    return "\n".join(["(function() {", *parts, "})();"])
+
+
+class Kernel(asyncio.Protocol):
+    """One kernel, one execution at a time. What it sends beyond the bounds is read and dropped."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lines = LineBuffer(MESSAGE_OVERHEAD_BYTES)
+        self._online = self._loop.create_future()
+        self._closed = self._loop.create_future()
+        self._capture: Capture | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._stdout_prefix = b""
+        self._last_id = 0
+        self._transport: asyncio.Transport | None = None
+        self.death = "Kernel restarted"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the channel is open."""
+        return not self._closed.done()
+
+    async def online(self) -> None:
+        """Wait until the kernel takes requests.
+
+        Raises:
+            KernelDiedError: it ended instead.
+        """
+        await asyncio.wait({self._online, self._closed}, return_when=asyncio.FIRST_COMPLETED)
+        if not self.alive:
+            raise KernelDiedError(self.death)
+
+    async def run(self, code: str, capture: Capture) -> None:
+        """Run code to its end, filling the capture as it goes.
+
+        Raises:
+            KernelDiedError: the kernel ended before the execution did.
+        """
+        if not self.alive or self._transport is None:
+            raise KernelDiedError(self.death)
+        self._last_id += 1
+        self._stdout_prefix = b'{"id":%d,"stdout":' % self._last_id
+        self._lines.limit = MESSAGE_OVERHEAD_BYTES + capture.limit * BYTES_PER_CHARACTER
+        self._capture, self._ended = capture, self._loop.create_future()
+        try:
+            self._transport.write(json.dumps(["run", code, self._last_id]).encode() + b"\n")
+            await self._ended
+        finally:
+            self._capture = self._ended = None
+
+    def close(self, death: str) -> None:
+        """Drop the channel; an execution under way ends with `death` as its reason."""
+        self.death = death
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows what asyncio declares
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take messages in, and rest if a flood of them would starve everyone else."""
+        started = time.perf_counter()
+        for line in self._lines.feed(data):
+            if not self._droppable(line.head):
+                self._receive(parse(line))
+        if self._capture is not None and self._capture.stdout.full:
+            self._rest(time.perf_counter() - started)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """End what waits for this kernel."""
+        if not self._closed.done():
+            self._closed.set_result(None)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_exception(KernelDiedError(self.death))
+
+    def _droppable(self, head: bytes) -> bool:
+        return (
+            self._capture is not None and self._capture.stdout.full and head.startswith(self._stdout_prefix)
+        )
+
+    def _receive(self, message: dict[str, object]) -> None:
+        if message.get("status") == "online" and not self._online.done():
+            self._online.set_result(None)
+        elif self._capture is not None and self._capture.take(message):
+            self._end(message.get("id", self._last_id))
+
+    def _end(self, execution_id: object) -> None:
+        if execution_id == self._last_id and self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _rest(self, busy_seconds: float) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.pause_reading()
+        pause = max(FLOOD_PAUSE_SECONDS, busy_seconds * FLOOD_PAUSE_RATIO)
+        self._loop.call_later(pause, self._wake)
+
+    def _wake(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()

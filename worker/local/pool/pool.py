@@ -1,0 +1,105 @@
+"""The pool as a service: sessions, spares, self-test and HTTP server under one roof."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from typing import Any, Self
+
+from aiohttp import web
+
+from worker.local.pool import sandbox
+from worker.local.pool.config import MEGABYTE, PoolConfig
+from worker.local.pool.file_routes import FileRoutes
+from worker.local.pool.gate import Gate, middleware
+from worker.local.pool.kernel import server_source
+from worker.local.pool.log import event
+from worker.local.pool.routes import PREFIX, SessionRoutes
+from worker.local.pool.session import Session, start_session
+from worker.local.pool.sessions import Sessions
+from worker.local.pool.uids import UidRange
+from worker.local.pool.warm import WarmSessions
+
+CODE_BYTES = 64 * MEGABYTE
+HOST = "127.0.0.1"
+
+
+class SessionPool:
+    """A running pool: `async with SessionPool(config) as pool: pool.endpoint`.
+
+    Start it in a thread that outlives it, for sessions die with the thread that started them. Starting raises
+    StartError where sessions cannot be confined and `unsafe_no_sandbox` is not set.
+    """
+
+    def __init__(self, config: PoolConfig) -> None:
+        self._config = config
+        self._sandbox = _sandbox(config)
+        self._uids = UidRange() if os.geteuid() == 0 else None
+        spares = min(config.spares, config.max_sessions)
+        self._warm = WarmSessions(self._start_session, spares)
+        self._sessions = Sessions(config, self._warm)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    @property
+    def endpoint(self) -> str:
+        """The pool's management endpoint."""
+        return f"http://{HOST}:{self.port}{PREFIX}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        self._spawn(self._warm.keep_filled())
+        self._spawn(self._sessions.watch())
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self._config.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        event(logging.INFO, "pool_started", port=self.port, sandbox=self._sandbox.tier)
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sessions.close()
+        await self._warm.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._sandbox.close()
+        if self._uids is not None:
+            self._uids.close()
+        event(logging.INFO, "pool_stopped")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _start_session(self) -> Session:
+        return await start_session(self._sandbox, self._uids, self._config.limits)
+
+    def _app(self) -> web.Application:
+        gate = Gate(self._config.token, self._config.quirks, self._sandbox.tier)
+        app = web.Application(middlewares=[middleware(gate)], client_max_size=CODE_BYTES)
+        metadata = {"language": "JavaScript", "engine": "nel", "packages": [], "sandbox": self._sandbox.tier}
+        app.add_routes(SessionRoutes(self._sessions, self._config.quirks, metadata).table())
+        app.add_routes(FileRoutes(self._sessions, self._config.limits.upload_bytes).table())
+        return app
+
+
+def _sandbox(config: PoolConfig) -> sandbox.Sandbox:
+    source = server_source(config.nel)
+    if config.unsafe_no_sandbox:
+        event(logging.WARNING, "sandbox_disabled", risk="programs run with the rights of this user")
+        return sandbox.Unconfined(config.node, source, config.limits)
+    sandbox.check(config.node)
+    return sandbox.Bubblewrap(config.node, source, config.limits)

@@ -1,0 +1,246 @@
+"""How a session's processes are confined: bubblewrap with a system call filter, or not at all."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from worker.local.pool import seccomp
+from worker.local.pool.config import Limits
+from worker.local.pool.errors import StartError
+
+SESSION_ID = 1000
+NODE = "/usr/bin/node"
+DATA = "/mnt/data"
+DEVICES = ("null", "zero", "urandom", "random")
+STREAMS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+ETC = {
+    "passwd": f"sandbox:x:{SESSION_ID}:{SESSION_ID}::/tmp:/sbin/nologin\n",
+    "group": f"sandbox:x:{SESSION_ID}:\n",
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "nsswitch.conf": "hosts: files\n",
+}
+NICENESS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A started session: the process to wait for, and where its sandbox reports (None without one)."""
+
+    popen: subprocess.Popen[bytes]
+    info_fd: int | None
+    directory: Path | None
+
+
+class Sandbox(Protocol):
+    """A way to start a session."""
+
+    tier: str
+
+    def launch(self, channel: int, uid: int | None) -> Launch:
+        """Start a kernel that talks over the file descriptor `channel`, as user `uid` if given.
+
+        The calling thread must outlive the session: it dies with the thread that started it.
+        """
+
+    def close(self) -> None:
+        """Remove what the sandboxes shared."""
+
+
+def environment(channel: int, *, home: str, data: str) -> dict[str, str]:
+    """Return the whole environment of a session."""
+    return {
+        "PATH": "/usr/bin",
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PWD": data,
+        "NODE_CHANNEL_FD": str(channel),
+        "NODE_CHANNEL_SERIALIZATION_MODE": "json",
+    }
+
+
+def limited(limits: Limits, uid: int | None) -> list[str]:
+    """Return the command that sets resource limits for what follows it.
+
+    A process limit is set here only for a user id of the session's own: an ordinary user's counts the whole
+    desktop, so there it is set from outside, once the session has a user namespace that counts by itself.
+    """
+    command = [
+        "prlimit",
+        "--core=0:0",
+        f"--nofile={limits.open_files}:{limits.open_files}",
+        f"--fsize={limits.file_bytes}:{limits.file_bytes}",
+        f"--data={limits.heap_bytes_per_process}:{limits.heap_bytes_per_process}",
+    ]
+    return command if uid is None else [*command, f"--nproc={limits.processes}:{limits.processes}"]
+
+
+def start(
+    command: list[str], *, uid: int | None, fds: list[int], env: dict[str, str], cwd: str
+) -> subprocess.Popen[bytes]:
+    """Start a command as the session's user, with nothing of ours but the given descriptors."""
+    groups: list[int] | None = None if uid is None else []
+    popen = subprocess.Popen(  # noqa: S603 - every argument is ours
+        command,
+        pass_fds=fds,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+        user=uid,
+        group=uid,
+        extra_groups=groups,
+    )
+    os.setpriority(os.PRIO_PROCESS, popen.pid, NICENESS)
+    return popen
+
+
+def memory_file(name: str, content: bytes = b"") -> int:
+    """Return a descriptor of an anonymous file, at its beginning."""
+    fd = os.memfd_create(name)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def shared_libraries(binary: Path) -> list[str]:
+    """Return the paths under which a binary looks for its libraries, the loader among them."""
+    listing = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True)  # noqa: S603, S607 - our binary
+    words = listing.stdout.split()
+    return sorted({word for word in words if word.startswith("/")})
+
+
+class Bubblewrap:
+    """Own user, network, pid, mount, ipc, uts and cgroup namespaces, and a file system with nothing but Node.
+
+    The kernel is pid 1 of its namespace: what it starts cannot signal it, and nothing outlives it.
+    """
+
+    tier = "bubblewrap+seccomp"
+
+    def __init__(self, node: Path, source: str, limits: Limits) -> None:
+        self._limits = limits
+        self._filter = seccomp.program()
+        self._shelf, self._node = _reachable(node)
+        self._before, self._after = self._arguments(shared_libraries(node), source)
+
+    def launch(self, channel: int, uid: int | None) -> Launch:
+        """Start a kernel in a sandbox of its own; see `Sandbox.launch`."""
+        info, rules = memory_file("info"), memory_file("seccomp", self._filter)
+        etc = {name: memory_file(name, text.encode()) for name, text in ETC.items()}
+        try:
+            command = [
+                *limited(self._limits, uid),
+                *self._before,
+                "--info-fd",
+                str(info),
+                "--seccomp",
+                str(rules),
+            ]
+            for name, fd in etc.items():
+                command += ["--perms", "0444", "--file", str(fd), f"/etc/{name}"]
+            for name, value in environment(channel, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
+                command += ["--setenv", name, value]
+            fds = [channel, info, rules, *etc.values()]
+            popen = start([*command, *self._after], uid=uid, fds=fds, env={"PATH": os.defpath}, cwd="/")
+        finally:
+            for fd in (rules, *etc.values()):
+                os.close(fd)
+        return Launch(popen, info, None)
+
+    def close(self) -> None:
+        """Remove the copy of Node, if one was needed."""
+        if self._shelf is not None:
+            shutil.rmtree(self._shelf, ignore_errors=True)
+
+    def _arguments(self, libraries: list[str], source: str) -> tuple[list[str], list[str]]:
+        user = [
+            "--uid",
+            str(SESSION_ID),
+            "--gid",
+            str(SESSION_ID),
+            "--hostname",
+            "session",
+            "--cap-drop",
+            "ALL",
+        ]
+        life = ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
+        files = ["--ro-bind", str(self._node), NODE]
+        for library in libraries:
+            files += ["--ro-bind", os.path.realpath(library), library]
+        for device in DEVICES:
+            files += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+        for name, target in STREAMS.items():
+            files += ["--symlink", target, f"/dev/{name}"]
+        files += ["--perms", "1777", "--size", str(self._limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - as above
+        files += ["--size", str(self._limits.data_bytes), "--tmpfs", DATA, "--proc", "/proc"]
+        before = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", *user, *life, *files]
+        return before, ["--remount-ro", "/", "--chdir", DATA, "--", NODE, "--eval", source]
+
+
+def _reachable(node: Path) -> tuple[Path | None, Path]:
+    """Return a path of Node that every user can run, and the directory that was made for it, if any."""
+    everywhere = all(parent.stat().st_mode & 0o001 for parent in node.resolve().parents)
+    if os.geteuid() != 0 or (everywhere and node.stat().st_mode & 0o005 == 0o005):  # noqa: PLR2004 - r-x for others
+        return None, node
+    shelf = Path(tempfile.mkdtemp(prefix="jsworker-node-"))
+    shelf.chmod(0o755)
+    copy = shelf / "node"
+    shutil.copyfile(node, copy)
+    copy.chmod(0o755)
+    return shelf, copy
+
+
+class Unconfined:
+    """No sandbox: plain processes with a scrubbed environment and resource limits."""
+
+    tier = "none"
+
+    def __init__(self, node: Path, source: str, limits: Limits) -> None:
+        self._limits, self._source = limits, source
+        self._shelf, self._node = _reachable(node)
+
+    def launch(self, channel: int, uid: int | None) -> Launch:
+        """Start a kernel as it is; see `Sandbox.launch`. The descriptor is all that ends it with the pool."""
+        directory = Path(tempfile.mkdtemp(prefix="jsworker-session-"))
+        if uid is not None:
+            os.chown(directory, uid, uid)
+        command = [*limited(self._limits, uid), str(self._node), "--eval", self._source]
+        env = environment(channel, home=str(directory), data=str(directory))
+        popen = start(command, uid=uid, fds=[channel], env=env, cwd=str(directory))
+        return Launch(popen, None, directory)
+
+    def close(self) -> None:
+        """Remove the copy of Node, if one was needed."""
+        if self._shelf is not None:
+            shutil.rmtree(self._shelf, ignore_errors=True)
+
+
+def check(node: Path) -> None:
+    """Find out whether sessions can be confined here.
+
+    Raises:
+        StartError: what is missing, and how to get it.
+    """
+    if not node.is_file():
+        raise StartError(f"there is no Node at {node}: pip install 'jsworker[local]'")
+    missing = [tool for tool in ("bwrap", "prlimit", "ldd") if shutil.which(tool) is None]
+    if missing:
+        packages = {"bwrap": "bubblewrap", "prlimit": "util-linux", "ldd": "libc-bin"}
+        names = " ".join(packages[tool] for tool in missing)
+        raise StartError(f"{', '.join(missing)} not found: apt-get install {names}")
+    if not seccomp.supported():
+        raise StartError(
+            "there is no system call filter for this kind of machine (x86_64 and aarch64 have one)"
+        )

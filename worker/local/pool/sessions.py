@@ -1,0 +1,147 @@
+"""The sessions by identifier: allocation on first use, release, expiry, and the memory bound."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from worker.local.pool.config import PoolConfig
+from worker.local.pool.errors import ServiceError, StartError
+from worker.local.pool.log import event
+from worker.local.pool.quirks import WhenFull
+from worker.local.pool.registry import Lease, PoolFullError, Registry
+from worker.local.pool.session import ABORTED, RESTARTED, Session
+from worker.local.pool.warm import WarmSessions
+
+WATCH_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A session in use by a request, and how long making it took (0 for one that was there)."""
+
+    session: Session
+    milliseconds: int
+
+
+class Sessions:
+    """Every allocated session of the pool."""
+
+    def __init__(self, config: PoolConfig, warm: WarmSessions) -> None:
+        self._config, self._warm = config, warm
+        self.registry = Registry(config.max_sessions, config.cooldown_seconds)
+        self._sessions: dict[str, asyncio.Task[Session]] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def use(self, identifier: str) -> AsyncIterator[Allocation]:
+        """Give the identifier's session to a request, allocating it if need be.
+
+        Raises:
+            ServiceError: the pool is full, or the session did not start.
+        """
+        started = time.monotonic()
+        is_new = identifier not in self.registry
+        lease = self._lease(identifier)
+        self.registry.begin(lease, time.time())
+        try:
+            session = await self._ready(lease)
+            elapsed = round((time.monotonic() - started) * 1000) if is_new else 0
+            yield Allocation(session, elapsed)
+        finally:
+            self.registry.finish(lease, time.time())
+
+    async def release(self, identifier: str) -> bool:
+        """End the identifier's session; tell whether there was one. Nothing of it is left afterwards."""
+        found = self.registry.release(identifier)
+        ending = self._end(identifier)
+        if ending is not None:
+            await asyncio.shield(ending)
+        return found
+
+    async def watch(self) -> None:
+        """Expire idle sessions and end those that take too much memory, for ever."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for identifier in self.registry.expire(time.time()):
+                self._end(identifier)
+                event(logging.INFO, "session_expired", session=identifier[:4])
+            self._bound_memory()
+
+    async def close(self) -> None:
+        """End every session."""
+        for lease in self.registry.leases():
+            self.registry.release(lease.identifier)
+            self._end(lease.identifier)
+        await asyncio.gather(*self._endings)
+
+    def _lease(self, identifier: str) -> Lease:
+        try:
+            lease = self.registry.allocate(identifier, time.time())
+        except PoolFullError as full:
+            raise _full(self._config.quirks.when_full, identifier, self.registry.max_sessions) from full
+        if identifier not in self._sessions:
+            self._sessions[identifier] = asyncio.create_task(self._allocate())
+        return lease
+
+    async def _allocate(self) -> Session:
+        await asyncio.sleep(self._config.quirks.allocation_seconds)
+        return await self._warm.take()
+
+    async def _ready(self, lease: Lease) -> Session:
+        starting = self._sessions[lease.identifier]
+        try:
+            return await asyncio.shield(starting)
+        except StartError as error:
+            if self._sessions.get(lease.identifier) is starting:
+                del self._sessions[lease.identifier]
+                self.registry.release(lease.identifier)
+            event(logging.WARNING, "session_start_failed", error=str(error))
+            raise _allocating(lease.identifier) from error
+
+    def _end(self, identifier: str) -> asyncio.Task[None] | None:
+        starting = self._sessions.pop(identifier, None)
+        if starting is None:
+            return None
+        if starting.done() and starting.exception() is None:
+            starting.result().kill(ABORTED)
+        ending = asyncio.create_task(_finish(starting))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return ending
+
+    def _bound_memory(self) -> None:
+        for lease in self.registry.leases():
+            starting = self._sessions.get(lease.identifier)
+            if lease.active and starting is not None and starting.done() and starting.exception() is None:
+                self._bound(starting.result())
+
+    def _bound(self, session: Session) -> None:
+        if session.alive and session.memory_bytes() > self._config.limits.memory_bytes:
+            session.kill(RESTARTED)
+            event(logging.WARNING, "session_out_of_memory", bound_bytes=self._config.limits.memory_bytes)
+
+
+async def _finish(starting: asyncio.Task[Session]) -> None:
+    try:
+        session = await starting
+    except StartError:
+        return
+    session.kill(ABORTED)
+    await session.gone()
+
+
+def _full(how: WhenFull, identifier: str, maximum: int) -> ServiceError:
+    if how is WhenFull.NOT_FOUND:
+        return ServiceError(404, "NotFound", "The session pool has no session available.")
+    if how is WhenFull.ALLOCATING:
+        return _allocating(identifier)
+    text = f"The number of sessions exceeds the maximum of the session pool, {maximum}."
+    return ServiceError(429, "SessionsCountExceedsLimit", text, bare=True)
+
+
+def _allocating(identifier: str) -> ServiceError:
+    text = f"Error happened when allocating pod for identifier {identifier}"
+    return ServiceError(500, "InternalServerError", text)
