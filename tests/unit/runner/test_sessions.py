@@ -1,0 +1,213 @@
+"""What a program leaves in its session, and what comes back from there."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from worker.runner import Answer, Program, RunAnswer, RunSpec, Uploaded
+
+QUICK = RunSpec(timeout_seconds=10, memory_mb=256, output_bytes=1 << 20)
+DEADLINE_SECONDS = 10
+
+
+class Kernel(Protocol):
+    data: Path
+
+    def execute(self, code: str) -> str: ...
+    def run(self, program: Program, frame_chars: int = ...) -> Answer: ...
+    def one(self, code: str | bytes, run: RunSpec = ...) -> RunAnswer: ...
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def folders(kernel: Kernel) -> list[str]:
+    return [entry.name for entry in kernel.data.iterdir() if entry.name.startswith("run-")]
+
+
+def test_each_run_has_its_own_input_arguments_limits_and_fresh_folder(kernel: Kernel) -> None:
+    code = b"""const fs = require('fs');
+    const left = ['left', process.env.TMPDIR + '/left'];
+    console.log(process.argv[2], fs.readFileSync(0, 'utf8'), ...left.map((name) => fs.existsSync(name)));
+    for (const name of left) fs.writeFileSync(name, '');
+    if (process.argv[2] === '1') for (;;);"""
+    specs = [replace(QUICK, stdin=b"in%d" % n, args=(str(n),)) for n in range(3)]
+    specs[1] = replace(specs[1], timeout_seconds=0.4)
+    answer = kernel.run(Program(code, tuple(specs)))
+    assert [run.ended_by for run in answer.runs] == ["exit", "timeout", "exit"]
+    assert [run.stdout.inline for run in answer.runs] == [b"%d in%d false false\n" % (n, n) for n in range(3)]
+    assert answer.node.startswith("v")
+
+
+def test_code_input_and_files_may_lie_in_the_session_already(kernel: Kernel) -> None:
+    (kernel.data / "u-code").write_text(
+        "console.log(require('./lib/d.json').a, require('fs').readFileSync(0, 'utf8'))"
+    )
+    (kernel.data / "u-stdin").write_text("typed")
+    (kernel.data / "u-file").write_text('{"a": 1}')
+    program = Program(
+        Uploaded("u-code"),
+        (replace(QUICK, stdin=Uploaded("u-stdin")),) * 2,
+        files=(("lib/d.json", Uploaded("u-file")),),
+    )
+    assert [run.stdout.inline for run in kernel.run(program).runs] == [b"1 typed\n"] * 2
+
+
+def test_an_upload_that_is_not_there_is_a_run_that_never_started(kernel: Kernel) -> None:
+    run = kernel.run(Program(Uploaded("nowhere"), (QUICK,))).runs[0]
+    assert run.ended_by == "spawn_failed"
+    assert "ENOENT" in (run.error or "")
+
+
+def test_a_file_never_lands_outside_the_programs_folder(kernel: Kernel) -> None:
+    run = kernel.run(Program(b"", (QUICK,), files=(("../../escaped", b"x"),))).runs[0]
+    assert run.ended_by == "spawn_failed"
+    assert not (kernel.data / "escaped").exists()
+
+
+def test_what_does_not_fit_the_frame_lies_in_files_that_the_answer_names(kernel: Kernel) -> None:
+    code = b"for (let i = 0; i < 300000; i++) process.stdout.write('z'); console.error('small')"
+    run = kernel.run(Program(code, (QUICK,)), frame_chars=4096).runs[0]
+    assert run.stdout.inline is None
+    assert (kernel.data / str(run.stdout.name)).read_bytes() == b"z" * 300_000
+    assert (run.stdout.size, run.stderr.inline) == (300_000, b"small\n")
+
+
+def test_an_answer_of_many_runs_fits_the_smallest_frame(kernel: Kernel) -> None:
+    answer = kernel.run(Program(b"console.log('y'.repeat(3000))", (QUICK,) * 12), frame_chars=4096)
+    assert [run.stdout.inline for run in answer.runs] == [b"y" * 3000 + b"\n"] * 12
+
+
+def test_files_are_collected_from_the_programs_folder_alone(kernel: Kernel) -> None:
+    code = b"""const fs = require('fs');
+    fs.mkdirSync('out'); fs.writeFileSync('out/plot.svg', '<svg/>');
+    fs.symlinkSync('/etc/passwd', 'link');
+    fs.symlinkSync('out/plot.svg', 'alias'); fs.symlinkSync('/', 'root');"""
+    names = (
+        "out/plot.svg",
+        "alias",
+        "none",
+        "out",
+        "link",
+        "root/etc/passwd",
+        "../stdout",
+        "/etc/passwd",
+        "out/plot.svg/x",
+    )
+    run = kernel.run(Program(code, (QUICK,), collect=names)).runs[0]
+    assert {file.path: file.inline for file in run.files} == {"out/plot.svg": b"<svg/>", "alias": b"<svg/>"}
+    assert {problem.path: problem.reason for problem in run.problems} == {
+        "none": "missing",
+        "out": "not_a_file",
+        "link": "outside",
+        "root/etc/passwd": "outside",
+        "../stdout": "outside",
+        "/etc/passwd": "outside",
+        "out/plot.svg/x": "missing",
+    }
+
+
+def test_a_collected_file_has_a_bound_and_a_large_one_is_named(kernel: Kernel) -> None:
+    code = b"for (const n of [500, 501, 90000]) require('fs').writeFileSync('f' + n, Buffer.alloc(n, 7))"
+    bounded = Program(code, (QUICK,), collect=("f500", "f501"), collect_bytes=500)
+    run = kernel.run(bounded).runs[0]
+    assert ([file.path for file in run.files], [p.reason for p in run.problems]) == (["f500"], ["too_big"])
+    large = kernel.run(Program(code, (QUICK,), collect=("f90000",)), frame_chars=4096).runs[0].files[0]
+    assert (kernel.data / str(large.name)).read_bytes() == b"\x07" * 90_000
+
+
+MESS = """const fs = require('fs'); process.chdir(process.env.TMPDIR);
+for (const n of ['-rf', 'a b', 'new\\nline', '\\u202e.txt', 'x'.repeat(200)]) fs.writeFileSync(n, '');
+fs.writeFileSync(Buffer.from([0x66, 0xff, 0xfe]), '');
+let d = ''; for (let i = 0; i < 150; i++) { d += 'd/'; fs.mkdirSync(d); }
+fs.symlinkSync(process.argv[2], 'link');
+fs.mkdirSync('locked/in', { recursive: true }); fs.writeFileSync('locked/f', '');
+fs.chmodSync('locked/in', 0); fs.chmodSync('locked', 0); fs.chmodSync('.', 0o500); fs.chmodSync('..', 0);
+console.log('mess made');"""
+
+
+def test_whatever_it_leaves_is_removed_and_links_are_not_followed(kernel: Kernel, tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    run = kernel.one(MESS, replace(QUICK, args=(str(tmp_path),)))
+    assert (run.exit_code, run.stdout.inline) == (0, b"mess made\n")
+    until(lambda: not folders(kernel))
+    assert (tmp_path / "kept").exists()
+
+
+def test_a_program_may_remove_all_that_is_its_own(kernel: Kernel) -> None:
+    code = "require('fs').rmSync(process.env.HOME, { recursive: true }); console.log('gone')"
+    assert kernel.one(code, replace(QUICK, stdin=b"x")).stdout.inline == b"gone\n"
+
+
+ORPHAN = """const { spawn } = require('child_process');
+const child = spawn(process.execPath, ['-e', 'setInterval(() => console.log(1), 5)'], %s);
+child.unref(); console.log(child.pid); %s"""
+ORPHANS = {
+    "in its group, holding stdout": ORPHAN % ("{ stdio: 'inherit' }", "process.exit()"),
+    "in a group of its own": ORPHAN % ("{ stdio: 'ignore', detached: true }", "process.exit()"),
+    "in another folder": ORPHAN % ("{ stdio: 'ignore', detached: true, cwd: '/' }", "process.exit()"),
+    "without environment": ORPHAN % ("{ stdio: 'ignore', detached: true, env: {} }", "process.exit()"),
+    "without either, once seen": ORPHAN
+    % ("{ stdio: 'ignore', detached: true, env: {}, cwd: '/' }", "setTimeout(() => process.exit(), 400)"),
+    "of a run that is killed": ORPHAN % ("{ stdio: 'ignore', detached: true }", "for (;;);"),
+}
+
+
+@pytest.mark.parametrize("name", ORPHANS)
+def test_no_process_outlives_its_run(kernel: Kernel, name: str) -> None:
+    run = kernel.one(ORPHANS[name], replace(QUICK, timeout_seconds=0.8))
+    assert run.ended_by == ("timeout" if "killed" in name else "exit")
+    pid = int((run.stdout.inline or b"").split()[0])
+    until(lambda: not runs(pid))
+
+
+def test_a_process_of_a_neighbour_is_left_alone(kernel: Kernel, new_kernel: Callable[[], Kernel]) -> None:
+    run = replace(QUICK, timeout_seconds=1)
+    other = new_kernel()
+    other.execute(
+        "var bystander = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 9)'])"
+    )
+    pid = int(other.execute("process.stdout.write(String(bystander.pid))"))
+    assert kernel.one("for (;;);", run).ended_by == "timeout"
+    assert runs(pid)
+    assert other.one("for (;;);", run).ended_by == "timeout"
+    assert runs(pid)
+    other.execute("bystander.kill('SIGKILL'); $$.async(); bystander.on('exit', () => $$.done())")
+
+
+def test_the_global_scope_of_the_session_stays_as_it_was(kernel: Kernel) -> None:
+    names = "process.stdout.write(JSON.stringify(Object.getOwnPropertyNames(globalThis).sort()))"
+    before = json.loads(kernel.execute(names))
+    kernel.one("globalThis.x = 1; var y = 2")
+    assert json.loads(kernel.execute(names)) == before
+
+
+def test_what_an_earlier_cell_prints_meanwhile_does_not_break_the_frame(
+    new_kernel: Callable[[], Kernel],
+) -> None:
+    kernel = new_kernel()
+    kernel.execute("setInterval(() => console.log('tick \\u00e9'.slice(0, 4)), 1); 0")
+    assert kernel.one("setTimeout(() => console.log('mine'), 100)").stdout.inline == b"mine\n"
+
+
+def test_the_environment_of_the_kernel_is_not_seen(kernel: Kernel) -> None:
+    seen = kernel.one("console.log(JSON.stringify(process.env))").stdout.inline or b""
+    assert b"SECRET" not in seen
+    assert os.environ["HOME"] != json.loads(seen)["HOME"]
