@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -77,7 +79,14 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value else ""
 
 
+def _end_on_sigterm() -> None:
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 async def main() -> None:
+    _end_on_sigterm()
     settings = load(WorkerSettings)
     async with (
         ServiceBusClient.from_connection_string(_secret(settings.servicebus_connection_string)) as bus,
@@ -90,4 +99,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with suppress(asyncio.CancelledError):
+        asyncio.run(main())
