@@ -18,6 +18,7 @@ from worker.local.broker.values import DeadLetter, Message, State
 
 MAX_DELIVERY_COUNT_EXCEEDED = "MaxDeliveryCountExceeded"
 TTL_EXPIRED = "TTLExpiredException"
+_UNLOCKED = b""  # in a timer's place for the token: it is for a message that is not locked
 
 
 class LockLostError(Exception):
@@ -40,7 +41,7 @@ class QueueRules:
         self._new_token = new_token
         self._locked: dict[bytes, Message] = {}
         self._ready: dict[bool, list[int]] = {False: [], True: []}
-        self._timers: list[tuple[float, int, bytes | None]] = []
+        self._timers: list[tuple[float, int, bytes]] = []
 
     def restore(self, messages: Iterable[Message]) -> None:
         """Take over messages as they were stored."""
@@ -53,7 +54,7 @@ class QueueRules:
         while self._timers and self._timers[0][0] <= now:
             _, sequence_number, token = heapq.heappop(self._timers)
             message = self.messages.get(sequence_number)
-            if message is not None and message.token == token and self._fall_due(message, now):
+            if message is not None and (message.token or _UNLOCKED) == token and self._fall_due(message, now):
                 changed.append(message)
         return changed
 
@@ -173,11 +174,11 @@ class QueueRules:
         elif message.state is State.ACTIVE:
             self._make_ready(message)
         if message.state is State.SCHEDULED:
-            self._arm(message.enqueued_at, message, None)
+            self._arm(message.enqueued_at, message, _UNLOCKED)
         elif message.expires_at < math.inf:
-            self._arm(message.expires_at, message, None)
+            self._arm(message.expires_at, message, _UNLOCKED)
 
-    def _arm(self, when: float, message: Message, token: bytes | None) -> None:
+    def _arm(self, when: float, message: Message, token: bytes) -> None:
         heapq.heappush(self._timers, (when, message.sequence_number, token))
 
     def _make_ready(self, message: Message) -> None:
