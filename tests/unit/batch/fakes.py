@@ -1,0 +1,89 @@
+"""Blobs and a queue in memory, with the rules of the real ones; either can be told to fail at a call."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from worker.blobs import Content
+from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge, InfrastructureFault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from worker.messages import Outgoing
+
+
+class Calls:
+    """Counts calls that change something, and fails from one of them on, as a crash would."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.last: int | None = None
+
+    def make(self) -> None:
+        if self.last is not None and self.made >= self.last:
+            raise InfrastructureFault("crashed")
+        self.made += 1
+
+
+class MemoryBlobs:
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.blobs: dict[str, Content] = {}
+        self.reads: list[str] = []
+        self._calls = calls or Calls()
+        self._etags = (f"etag-{number}" for number in count())
+
+    async def read(self, blob: str, *, limit: int) -> Content:
+        self.reads.append(blob)
+        if blob not in self.blobs:
+            raise BlobMissing(blob)
+        if len(self.blobs[blob].data) > limit:
+            raise BlobTooLarge(blob)
+        return self.blobs[blob]
+
+    async def create(self, blob: str, data: bytes, *, content_type: str = "application/json") -> str:
+        if blob in self.blobs:
+            raise AlreadyCommitted(blob)
+        return self._write(blob, data, content_type)
+
+    async def put(
+        self, blob: str, data: bytes, *, if_match: str | None = None, content_type: str = "application/json"
+    ) -> str:
+        if if_match is not None and self.blobs[blob].etag != if_match:
+            raise AlreadyCommitted(blob)
+        return self._write(blob, data, content_type)
+
+    async def append(self, blob: str, data: bytes) -> bool:
+        standing = self.blobs[blob].data if blob in self.blobs else b""
+        self._write(blob, standing + data, "application/x-ndjson")
+        return True
+
+    async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
+        for blob in sorted(self.blobs):
+            if blob.startswith(f"{container}/{prefix}"):
+                yield blob.removeprefix(f"{container}/")
+
+    def text(self, blob: str) -> str:
+        return self.blobs[blob].data.decode()
+
+    def _write(self, blob: str, data: bytes, content_type: str) -> str:
+        assert content_type
+        self._calls.make()
+        self.blobs[blob] = Content(data, next(self._etags))
+        return self.blobs[blob].etag
+
+
+class MemoryQueue:
+    """Keeps what was sent; a message id is taken once, as with duplicate detection."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.messages: dict[str, bytes] = {}
+        self.sent = 0
+        self._calls = calls or Calls()
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        self._calls.make()
+        for message in messages:
+            self.sent += 1
+            self.messages.setdefault(message.message_id, message.body)

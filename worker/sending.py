@@ -1,0 +1,175 @@
+"""Submitting: programs and large inputs go to blobs, messages to the queue, and each is recorded as sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, Queue, Store, register
+from worker.faults import AlreadyCommitted, BlobTooLarge
+from worker.messages import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+    from worker.submission import Candidate
+
+MAX_MESSAGE_BYTES = 180 << 10  # of the 256 KB that the service takes, since a retry carries its history along
+INPUTS = "inputs"  # the container of parts that a message has no room for
+UPLOADS = 8
+CHUNK = 64
+_JAVASCRIPT = "text/javascript"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """How many messages of a batch were sent now, and how many had been before."""
+
+    sent: int
+    before: int
+
+
+class Submission:
+    """One batch being submitted: blobs to a store, messages to a queue."""
+
+    def __init__(self, store: Store, queue: Queue, folder: Folder) -> None:
+        self._store, self._queue, self._folder = store, queue, folder
+        self._uploads = asyncio.Semaphore(UPLOADS)
+
+    async def run(
+        self, candidates: Sequence[Candidate], on_sent: Callable[[int], None] = lambda _: None
+    ) -> Submitted:
+        """Send what the batch's records do not have as sent; may be run again after a crash at any point.
+
+        Raises:
+            BatchError: the batch has other jobs of the same id, or a job fits no message.
+        """
+        await register(self._store, self._folder, [candidate.entry for candidate in candidates])
+        before, record = await self._records()
+        waiting = [candidate for candidate in candidates if candidate.entry.id not in before]
+        for start in range(0, len(waiting), CHUNK):
+            await self._send(waiting[start : start + CHUNK], record)
+            on_sent(min(start + CHUNK, len(waiting)))
+        return Submitted(len(waiting), len(candidates) - len(waiting))
+
+    async def _records(self) -> tuple[set[str], str]:
+        """The ids that were sent, and the blob to record more of them in."""
+        ids: set[str] = set()
+        number = 0
+        async for name in self._store.names(self._folder.container, self._folder.sent_prefix):
+            content = await self._store.read(f"{self._folder.container}/{name}", limit=MAX_MANIFEST_BYTES)
+            ids.update(json.loads(line)["id"] for line in content.data.splitlines())
+            number += 1
+        return ids, self._folder.sent(number + 1)
+
+    async def _send(self, candidates: Iterable[Candidate], record: str) -> None:
+        messages = await _all(self._message(candidate) for candidate in candidates)
+        await self._queue.send(messages)
+        lines = (json.dumps({"id": message.message_id.partition("/")[2]}) + "\n" for message in messages)
+        await self._store.append(record, "".join(lines).encode())
+
+    async def _message(self, candidate: Candidate) -> Outgoing:
+        async with self._uploads:
+            document, program = candidate.load()
+            if program is not None:
+                code = document["code"]
+                document["code"] = {**code, "etag": await self._upload(code["blob"], program, _JAVASCRIPT)}
+            body = _encoded(await self._fitted(document))
+        return Outgoing(body=body, message_id=f"{self._folder.batch}/{candidate.entry.id}")
+
+    async def _fitted(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The job with as many of its large parts in blobs as it takes to fit a message."""
+        parts = sorted(_parts(document), key=lambda part: len(part.data), reverse=True)
+        for part in parts:
+            if len(_encoded(document)) <= MAX_MESSAGE_BYTES:
+                break
+            blob = f"{INPUTS}/{self._folder.batch}/{document['id']}/{part.name}"
+            etag = await self._upload(blob, part.data, part.content_type)
+            document = part.replaced(document, blob, etag)
+        if (size := len(_encoded(document))) > MAX_MESSAGE_BYTES:
+            raise BatchError(
+                f"the job {document['id']!r} fits no message: {size:,} bytes are left when its code, stdin, "
+                f"files and cases are put into blobs, and {MAX_MESSAGE_BYTES:,} are taken; make its args, "
+                "env or metadata smaller"
+            )
+        return document
+
+    async def _upload(self, blob: str, data: bytes, content_type: str) -> str:
+        """Create a blob, or find it as an earlier run left it: a message that was sent then has its ETag."""
+        try:
+            return await self._store.create(blob, data, content_type=content_type)
+        except AlreadyCommitted:
+            return await self._same(blob, data)
+
+    async def _same(self, blob: str, data: bytes) -> str:
+        try:
+            content = await self._store.read(blob, limit=len(data))
+        except BlobTooLarge:
+            content = None
+        if content is None or content.data != data:
+            raise BatchError(
+                f"the blob {blob} is there already and is something else: submit to a batch of another name"
+            )
+        return content.etag
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a job that a blob may hold instead: where it is in the document, and its bytes."""
+
+    name: str
+    field: str
+    index: int | None
+    data: bytes
+    content_type: str = "application/octet-stream"
+
+    def replaced(self, document: dict[str, Any], blob: str, etag: str) -> dict[str, Any]:
+        """The document with a reference in this part's place."""
+        if self.index is not None:
+            files = list(document["files"])
+            files[self.index] = {"path": files[self.index]["path"], "blob": blob}
+            return {**document, "files": files}
+        pin = {"etag": etag} if self.field == "code" else {}
+        return {**document, self.field: {"blob": blob, **pin}}
+
+
+def _parts(document: dict[str, Any]) -> list[_Part]:
+    """The parts that may be moved; of a document that is no valid job, those that are well-formed."""
+    parts = []
+    match document.get("code"):
+        case {"inline": str(text), **rest} if not rest:
+            parts.append(_Part("code.js", "code", None, text.encode(), _JAVASCRIPT))
+    match document.get("stdin"):
+        case str(text):
+            parts.append(_Part("stdin", "stdin", None, text.encode()))
+    match document.get("cases"):
+        case list(cases):
+            whole = {"version": 1, "cases": cases}
+            parts.append(_Part("cases.json", "cases", None, _encoded(whole), "application/json"))
+    match document.get("files"):
+        case list(files):
+            parts += [_Part(f"file-{index}", "files", index, data) for index, data in _inline_files(files)]
+    return parts
+
+
+def _inline_files(files: list[Any]) -> Iterable[tuple[int, bytes]]:
+    for index, file in enumerate(files):
+        match file:
+            case {"path": str(), "inline": str(text), **rest} if not rest:
+                yield index, text.encode()
+
+
+async def _all(messages: Iterable[Coroutine[None, None, Outgoing]]) -> list[Outgoing]:
+    """Await them together; the first failure ends the others and is raised alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(message) for message in messages]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
