@@ -71,3 +71,7 @@ class BlobChanged(Exception):
 
 class LockLost(Exception):
     """The message's lock has passed to another, or is about to: nothing more may be done in its name."""
+
+
+class SessionFileMissing(Exception):
+    """The session has no such file."""

@@ -11,11 +11,18 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 from azure.core.exceptions import AzureError
 
-from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+from worker.faults import (
+    CapacityFault,
+    ConfigurationFault,
+    ExecutionLost,
+    InfrastructureFault,
+    SessionFileMissing,
+)
 from worker.session_answers import Execution, SessionGone, execution_of, fault_of
 
 if TYPE_CHECKING:
@@ -106,10 +113,12 @@ class SessionPool:
         await self._call(_Call(permit, "POST", self._url("files", identifier), files=files))
 
     async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
-        """The content of a file of the data folder, in pieces."""
-        url = self._url(f"files/{name}/content", identifier)
+        """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
+        url = self._url(f"files/{quote(name, safe='')}/content", identifier)
         try:
             async with self._clients[permit].stream("GET", url, headers=await self._headers()) as answer:
+                if answer.status_code == httpx.codes.NOT_FOUND:
+                    raise SessionFileMissing(name)
                 if answer.is_error:
                     raise fault_of(answer, await answer.aread())
                 async for chunk in answer.aiter_raw(1 << 16):

@@ -1,0 +1,59 @@
+"""Cell mode: the code goes to the session's kernel as it is, in the kernel's one global scope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.faults import ExecutionLost
+from worker.ran import Captured, Ran
+from worker.result import Error
+
+if TYPE_CHECKING:
+    from worker.inputs import Bounds, Inputs
+    from worker.job import Job
+    from worker.result import Status
+    from worker.session_answers import Execution
+    from worker.session_leases import Lease
+
+
+async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ran:
+    """Run the code in the leased session's kernel; files lie in, and are collected from, its data folder.
+
+    Raises:
+        ExecutionLost: no answer came: the code may have run.
+        ServiceFault: it has not.
+    """
+    for path, data in inputs.files:
+        await lease.upload(path, data)
+    execution = await lease.execute(inputs.code.decode("utf-8", "replace"), bounds.timeout_seconds)
+    if execution.outcome == "aborted":
+        raise ExecutionLost(f"the session's kernel died: {execution.stderr[:300]}")
+    ended: dict[str, Status] = {"succeeded": "succeeded", "timed_out": "timed_out"}
+    status = ended.get(execution.outcome, "failed")
+    return Ran(
+        status,
+        stdout=_captured(execution.stdout, lease.stream_chars, bounds),
+        stderr=_captured(execution.stderr, lease.stream_chars, bounds),
+        value=execution.value,
+        error=_error(execution, bounds),
+        files=tuple((path, Captured(0, name=path)) for path in job.collect),
+        allocate_ms=execution.allocate_ms,
+        execute_ms=execution.execute_ms,
+    )
+
+
+def _captured(text: str, stream_chars: int, bounds: Bounds) -> Captured:
+    """The service cuts a stream at its bound without a word: one of just that length was perhaps longer."""
+    data = text.encode("utf-8", "replace")
+    cut = len(text) >= stream_chars or len(data) > bounds.output_bytes
+    return Captured(min(len(data), bounds.output_bytes), cut, data[: bounds.output_bytes])
+
+
+def _error(execution: Execution, bounds: Bounds) -> Error | None:
+    match execution.outcome:
+        case "timed_out":
+            return Error(code="timed_out", message=f"it ran longer than {bounds.timeout_seconds:g} s")
+        case "failed":
+            lines = execution.stderr.strip().splitlines() or ["the kernel says Failed"]
+            return Error(code="exception", message=lines[0][:500])
+    return None

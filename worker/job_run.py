@@ -1,0 +1,179 @@
+"""One job's way through fetching, executing and storing, to its result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from worker import __version__
+from worker.cell import run_cell
+from worker.faults import CapacityFault, InfrastructureFault, JobRejected
+from worker.patience import with_patience
+from worker.permits import SHARED
+from worker.program import run_program
+from worker.result import Error, Producer, Result, SessionUse, Timings
+from worker.storing import Stored
+
+if TYPE_CHECKING:
+    from worker.committing import Committer
+    from worker.delivery import Delivery
+    from worker.inputs import Bounds, InputFetcher, Inputs
+    from worker.job import Job
+    from worker.ran import Ran
+    from worker.result import Status
+    from worker.session_leases import Identifiers, Lease, SessionLeases
+    from worker.settings import WorkerSettings
+    from worker.storing import Writes
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a job needs of the worker."""
+
+    store: Writes
+    inputs: InputFetcher
+    leases: SessionLeases
+    identifiers: Identifiers
+    committer: Committer
+    settings: WorkerSettings
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One delivery's work on one job, as far as its result is concerned.
+
+    Attributes:
+        name: the attempt's own among all of the job's.
+        number: 1 for the first execution.
+    """
+
+    name: str
+    job_id: str
+    batch: str
+    metadata: dict[str, Any]
+    number: int
+    started_at: datetime
+
+    def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
+        """The attempt's result, finished now."""
+        return Result(
+            id=self.job_id,
+            batch=self.batch,
+            status=status,
+            attempts=self.number,
+            worker=Producer(version=__version__, instance=settings.instance),
+            started_at=self.started_at,
+            finished_at=datetime.now(UTC),
+            metadata=self.metadata,
+            **fields,
+        )
+
+
+class JobRun:
+    """Runs one valid job once."""
+
+    def __init__(self, services: Services, delivery: Delivery, attempt: Attempt, job: Job) -> None:
+        self._services, self._settings = services, services.settings
+        self._delivery, self._attempt, self._job = delivery, attempt, job
+        self._policy = job.session.policy or self._settings.session_policy
+        self._clock = _Stopwatch()
+
+    async def result(self, bounds: Bounds) -> Result:
+        """Fetch, execute and store; what is returned is not committed yet.
+
+        Raises:
+            JobRejected: the job itself cannot run.
+            ExecutionLost: the program may have run, but what came of it is not known.
+            ServiceFault: it has not run, or what came of it cannot be stored.
+        """
+        inputs = await with_patience(
+            lambda: self._services.inputs.fetch(self._job),
+            self._settings.wait_in_hand_seconds,
+            CapacityFault,
+            InfrastructureFault,
+        )
+        self._clock.lap("fetch_ms")
+        stored = Stored(self._services.store, self._settings, self._job, self._attempt.name)
+        ran, lease = await self._execute(inputs, bounds, stored)
+        self._clock.restart()
+        await stored.take_from_memory(ran)
+        self._clock.lap("store_ms")
+        return self._result(inputs, ran, lease, stored)
+
+    async def _execute(self, inputs: Inputs, bounds: Bounds, stored: Stored) -> tuple[Ran, Lease]:
+        """The part under a permit: no longer than the session is needed."""
+        job, delivery = self._job, self._delivery
+        identifier = (
+            self._services.identifiers.of_delivery(
+                f"{job.batch}/{job.id}", delivery.sequence_number, delivery.delivery_count
+            )
+            if self._policy == "fresh"
+            else self._services.identifiers.random()
+        )
+        async with self._services.leases.lend(identifier, self._owner()) as lease:
+            self._clock.lap("wait_ms")
+            if job.mode == "cell":
+                ran = await run_cell(job, inputs, bounds, lease)
+            else:
+                ran = await run_program(job, inputs, bounds, lease, self._settings.max_collect_bytes)
+            await stored.take_from_session(ran, lease)
+        return ran, lease
+
+    def _owner(self) -> str | None:
+        """Who may use the session after this job."""
+        if self._policy == "keyed":
+            if not self._job.session.key:
+                raise JobRejected("invalid_job", "the policy 'keyed' needs a key", "session.key")
+            return f"keyed:{self._job.batch}:{self._job.session.key}"
+        return SHARED if self._policy == "shared" else None
+
+    def _result(self, inputs: Inputs, ran: Ran, lease: Lease, stored: Stored) -> Result:
+        timings = Timings(
+            queued_ms=_rounded(self._delivery.queued_ms),
+            allocate_ms=_rounded(ran.allocate_ms),
+            execute_ms=_rounded(ran.execute_ms),
+            release_ms=_rounded(lease.release_ms),
+            **self._clock.laps,
+        )
+        return self._attempt.result(
+            ran.status,
+            self._settings,
+            exit_code=ran.exit_code,
+            signal=ran.signal,
+            stdout=stored.streams["stdout"],
+            stderr=stored.streams["stderr"],
+            value=ran.value,
+            error=ran.error or _missing(stored),
+            files=tuple(stored.files),
+            timings=timings,
+            code_sha256=inputs.code_sha256,
+            session=SessionUse(policy=self._policy),
+        )
+
+
+class _Stopwatch:
+    """Milliseconds by phase."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        self._since = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        self.laps[name] = round((time.monotonic() - self._since) * 1000, 1)
+        self.restart()
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
+
+
+def _missing(stored: Stored) -> Error | None:
+    if not stored.missing:
+        return None
+    message = f"files that were asked for did not come: {', '.join(stored.missing)}"
+    return Error(code="not_collected", message=message, field="collect")

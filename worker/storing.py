@@ -1,0 +1,100 @@
+"""What a program left, put where the job's owner finds it: into the result, or into blobs beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from worker.faults import SessionFileMissing
+from worker.result import CollectedFile, Stream, attempt_blob
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from worker.job import Job
+    from worker.ran import Captured, Ran
+    from worker.session_leases import Lease
+    from worker.settings import WorkerSettings
+
+BYTES = "application/octet-stream"
+
+
+class Writes(Protocol):
+    """What is needed of the blob store; see ``worker.blobs.Blobs``."""
+
+    async def put(self, blob: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> str: ...  # noqa: D102
+
+
+class Stored:
+    """The streams and files of one attempt, in their final form.
+
+    Files that lie in the session must be taken while it is there; the rest can wait until the permit is back.
+    """
+
+    def __init__(self, blobs: Writes, settings: WorkerSettings, job: Job, attempt: str) -> None:
+        self._blobs, self._inline = blobs, settings.max_inline_output_bytes
+        self._container, self._job, self._attempt = settings.results_container, job, attempt
+        self.streams: dict[str, Stream] = {}
+        self.files: list[CollectedFile] = []
+        self.missing: list[str] = []
+
+    async def take_from_session(self, ran: Ran, lease: Lease) -> None:
+        """Store what lies in the session, streaming: its size does not count in memory."""
+        for name, captured in _streams(ran):
+            if captured.name:
+                self.streams[name] = await self._stream_from(lease, name, captured)
+        for index, (path, captured) in enumerate(ran.files):
+            if captured.name:
+                await self._file(index, path, lease.download(captured.name), captured.size)
+
+    async def take_from_memory(self, ran: Ran) -> None:
+        """Store what came with the answer."""
+        for name, captured in _streams(ran):
+            if captured.data is not None:
+                self.streams[name] = await self._stream(name, captured.data, captured)
+        for index, (path, captured) in enumerate(ran.files):
+            if captured.data is not None:
+                await self._file(index, path, captured.data, captured.size)
+
+    async def _stream(self, name: str, data: bytes, captured: Captured) -> Stream:
+        """Text that is whole and valid needs no blob; one that is cut or not UTF-8 keeps its bytes in one."""
+        text = data[: self._inline].decode("utf-8", "replace")
+        is_whole = len(data) <= self._inline
+        blob = None
+        if not is_whole or text.encode() != data:
+            blob = self._blob(name)
+            await self._blobs.put(blob, data, content_type=BYTES)
+        return Stream(text=text, bytes=captured.size, truncated=captured.truncated or not is_whole, blob=blob)
+
+    async def _stream_from(self, lease: Lease, name: str, captured: Captured) -> Stream:
+        pieces = lease.download(captured.name or "")
+        if captured.size <= self._inline:
+            return await self._stream(name, b"".join([piece async for piece in pieces]), captured)
+        blob, head = self._blob(name), bytearray()
+        await self._blobs.put(blob, _noting(pieces, head, self._inline), content_type=BYTES)
+        return Stream(text=head.decode("utf-8", "replace"), bytes=captured.size, truncated=True, blob=blob)
+
+    async def _file(self, index: int, path: str, data: bytes | AsyncIterator[bytes], size: int) -> None:
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path)[-100:].rstrip(
+            "."
+        )
+        blob = self._blob(f"files/{index:03d}-{name}")
+        try:
+            await self._blobs.put(blob, data, content_type=BYTES)
+        except SessionFileMissing:
+            self.missing.append(path)
+        else:
+            self.files.append(CollectedFile(path=path, blob=blob, bytes=size))
+
+    def _blob(self, name: str) -> str:
+        return f"{self._container}/{attempt_blob(self._job.batch, self._job.id, self._attempt, name)}"
+
+
+def _streams(ran: Ran) -> tuple[tuple[str, Captured], ...]:
+    return (("stdout", ran.stdout), ("stderr", ran.stderr))
+
+
+async def _noting(pieces: AsyncIterator[bytes], head: bytearray, limit: int) -> AsyncIterator[bytes]:
+    """Pass the pieces on and keep the first bytes of them."""
+    async for piece in pieces:
+        head += piece[: limit - len(head)]
+        yield piece
