@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,15 +89,13 @@ async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncT
 
 
 async def _session_secret(settings: WorkerSettings, blobs: Blobs) -> bytes:
-    """The deployment's secret that session identifiers are made with: as set, else kept beside the results."""
+    """The deployment's secret behind session identifiers: as set, else kept beside the results."""
     if settings.session_secret:
         return settings.session_secret.get_secret_value().encode()
     blob = f"{settings.results_container}/_deployment/session-secret"
     try:
         return (await blobs.read(blob, limit=SECRET_BYTES)).data
     except BlobMissing:
-        try:
+        with suppress(AlreadyCommitted):  # another worker was first
             await blobs.create(blob, secrets.token_hex(SECRET_BYTES // 2).encode(), content_type="text/plain")
-        except AlreadyCommitted:
-            pass  # another worker was first
         return (await blobs.read(blob, limit=SECRET_BYTES)).data

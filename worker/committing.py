@@ -58,7 +58,7 @@ class Committer:
         await self._tell(result.batch, result.progress_line())
 
     async def confirm(self, batch: str, job_id: str) -> bool:
-        """Whether the job is committed; if so its progress line, which may have been lost, is written again."""
+        """Whether the job is committed; if so its progress line is written again, lest it was lost."""
         blob = self._blob(batch, job_id)
         try:
             content = await with_patience(

@@ -67,7 +67,7 @@ class Worker:
         try:
             await asyncio.wait_for(self._leases.close(), CLEANUP_SECONDS)
         except TimeoutError:
-            log.error("sessions_left_behind", remedy="the pool removes them after its cooldown")
+            log.exception("sessions_left_behind", remedy="the pool removes them after its cooldown")
 
     @staticmethod
     def _status(tasks: list[asyncio.Task[None]]) -> int:

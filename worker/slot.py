@@ -1,4 +1,4 @@
-"""A slot: receive one message, handle it, settle it, again. The number of slots bounds all work and memory."""
+"""A slot: receive one message, handle it, settle it, again. The number of slots bounds work and memory."""
 
 from __future__ import annotations
 
