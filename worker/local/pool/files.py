@@ -1,7 +1,7 @@
 """The files of a session, reached only through a descriptor of its data directory.
 
-Code in the session owns that directory and may plant links, pipes and devices in it: nothing here follows a link,
-waits for a pipe or opens anything but regular files.
+Code in the session owns that directory and may plant links, pipes and devices in it: nothing here follows a
+link, waits for a pipe or opens anything but regular files.
 """
 
 import contextlib

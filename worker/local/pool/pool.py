@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Coroutine
 from typing import Any, Self
 
@@ -15,10 +14,10 @@ from worker.local.pool.gate import Gate, middleware
 from worker.local.pool.kernel import server_source
 from worker.local.pool.log import event
 from worker.local.pool.routes import PREFIX, SessionRoutes
-from worker.local.pool.session import Session, start_session
+from worker.local.pool.selftest import attack
+from worker.local.pool.session import Launcher
 from worker.local.pool.sessions import Sessions
-from worker.local.pool.uids import UidRange
-from worker.local.pool.warm import WarmSessions
+from worker.local.pool.warm import WarmSessions, end
 
 CODE_BYTES = 64 * MEGABYTE
 HOST = "127.0.0.1"
@@ -33,10 +32,10 @@ class SessionPool:
 
     def __init__(self, config: PoolConfig) -> None:
         self._config = config
-        self._sandbox = _sandbox(config)
-        self._uids = UidRange() if os.geteuid() == 0 else None
-        spares = min(config.spares, config.max_sessions)
-        self._warm = WarmSessions(self._start_session, spares)
+        confinement = _sandbox(config)
+        self._tier = confinement.tier
+        self._launcher = Launcher(confinement, config.limits)
+        self._warm = WarmSessions(self._launcher.start, min(config.spares, config.max_sessions))
         self._sessions = Sessions(config, self._warm)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
@@ -59,6 +58,8 @@ class SessionPool:
         await self._stop()
 
     async def _start(self) -> None:
+        if not self._config.unsafe_no_sandbox:
+            await self._test_sandbox()
         self._spawn(self._warm.keep_filled())
         self._spawn(self._sessions.watch())
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.1)
@@ -66,7 +67,7 @@ class SessionPool:
         site = web.TCPSite(self._runner, HOST, self._config.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        event(logging.INFO, "pool_started", port=self.port, sandbox=self._sandbox.tier)
+        event(logging.INFO, "pool_started", port=self.port, sandbox=self._tier)
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -76,21 +77,23 @@ class SessionPool:
         await self._warm.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._sandbox.close()
-        if self._uids is not None:
-            self._uids.close()
+        self._launcher.close()
         event(logging.INFO, "pool_stopped")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
-    async def _start_session(self) -> Session:
-        return await start_session(self._sandbox, self._uids, self._config.limits)
+    async def _test_sandbox(self) -> None:
+        session = await self._warm.take()
+        try:
+            await attack(session)
+        finally:
+            await end(session)
 
     def _app(self) -> web.Application:
-        gate = Gate(self._config.token, self._config.quirks, self._sandbox.tier)
+        gate = Gate(self._config.token, self._config.quirks, self._tier)
         app = web.Application(middlewares=[middleware(gate)], client_max_size=CODE_BYTES)
-        metadata = {"language": "JavaScript", "engine": "nel", "packages": [], "sandbox": self._sandbox.tier}
+        metadata = {"language": "JavaScript", "engine": "nel", "packages": [], "sandbox": self._tier}
         app.add_routes(SessionRoutes(self._sessions, self._config.quirks, metadata).table())
         app.add_routes(FileRoutes(self._sessions, self._config.limits.upload_bytes).table())
         return app

@@ -1,9 +1,11 @@
 """One session: a kernel, its processes and its files, and the executions in it one after the other."""
 
 import asyncio
+import os
 import socket
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from worker.local.pool.capture import Capture
@@ -109,24 +111,46 @@ class Session:
             self._uids.give_back(self._uid)
 
 
-async def start_session(sandbox: Sandbox, uids: UidRange | None, limits: Limits) -> Session:
-    """Start a session and wait until it is ready.
+class Launcher:
+    """Starts sessions from one thread that lives as long as the pool: they die with the thread that starts them.
 
-    Raises:
-        StartError: it did not come up.
+    A thread of its own, because starting a process waits for the new process to get its turn on a processor.
     """
-    ours, theirs = socket.socketpair()
-    uid = uids.take() if uids is not None else None
-    with theirs:
-        process = SessionProcess(sandbox.launch(theirs.fileno(), uid))
-    _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
-    session = Session(kernel, process, uid, uids)
-    try:
-        await session.adopt(limits)
-    except BaseException as error:
-        session.kill(ABORTED)
-        await asyncio.shield(session.gone())
-        if isinstance(error, (KernelDiedError, TimeoutError, OSError)):
+
+    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+        self._sandbox, self._limits = sandbox, limits
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="session-launcher")
+        self._uids = UidRange() if os.geteuid() == 0 else None
+
+    async def start(self) -> Session:
+        """Start a session and wait until it is ready.
+
+        Raises:
+            StartError: it did not come up.
+        """
+        ours, theirs = socket.socketpair()
+        uid = self._uids.take() if self._uids is not None else None
+        _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
+        process = await asyncio.wrap_future(self._thread.submit(self._launch, theirs, uid))
+        session = Session(kernel, process, uid, self._uids)
+        await self._adopt(session)
+        return session
+
+    def close(self) -> None:
+        """End the thread, and with it what it started; give the user ids back."""
+        self._thread.shutdown()
+        self._sandbox.close()
+        if self._uids is not None:
+            self._uids.close()
+
+    def _launch(self, channel: socket.socket, uid: int | None) -> SessionProcess:
+        with channel:
+            return SessionProcess(self._sandbox.launch(channel.fileno(), uid))
+
+    async def _adopt(self, session: Session) -> None:
+        try:
+            await session.adopt(self._limits)
+        except (KernelDiedError, TimeoutError, OSError) as error:
+            session.kill(ABORTED)
+            await session.gone()
             raise StartError("the kernel of a session did not come up") from error
-        raise
-    return session

@@ -13,7 +13,7 @@ from worker.local.pool.log import event
 from worker.local.pool.quirks import WhenFull
 from worker.local.pool.registry import Lease, PoolFullError, Registry
 from worker.local.pool.session import ABORTED, RESTARTED, Session
-from worker.local.pool.warm import WarmSessions
+from worker.local.pool.warm import WarmSessions, end
 
 WATCH_SECONDS = 0.2
 
@@ -129,8 +129,7 @@ async def _finish(starting: asyncio.Task[Session]) -> None:
         session = await starting
     except StartError:
         return
-    session.kill(ABORTED)
-    await session.gone()
+    await end(session)
 
 
 def _full(how: WhenFull, identifier: str, maximum: int) -> ServiceError:

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from worker.local.pool.errors import StartError
 from worker.local.pool.log import event
@@ -14,12 +15,16 @@ RETRY_SECONDS = 1.0
 
 
 class WarmSessions:
-    """Keeps `target` spare sessions, starting one at a time in the background."""
+    """Keeps `target` spare sessions, starting one at a time in the background.
 
-    def __init__(self, start: Callable[[], Awaitable[Session]], target: int) -> None:
+    A start is never cancelled: it would leave processes that nobody holds.
+    """
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, Session]], target: int) -> None:
         self._start_session, self._target = start, target
         self._spares: deque[Session] = deque()
-        self._starts = asyncio.Semaphore(os.cpu_count() or 1)
+        self._starting: set[asyncio.Task[Session]] = set()
+        self._turns = asyncio.Semaphore(os.cpu_count() or 1)
         self._wanted = asyncio.Event()
         self._wanted.set()
 
@@ -34,7 +39,7 @@ class WarmSessions:
             session = self._spares.popleft()
             if session.alive:
                 return session
-            await session.gone()
+            await end(session)
         return await self._start()
 
     async def keep_filled(self) -> None:
@@ -46,11 +51,11 @@ class WarmSessions:
                 await self._add()
 
     async def close(self) -> None:
-        """End the spares."""
-        spares = [self._spares.popleft() for _ in range(len(self._spares))]
-        for session in spares:
-            session.kill(ABORTED)
-        await asyncio.gather(*(session.gone() for session in spares))
+        """End the spares, those under way among them."""
+        started = await asyncio.gather(*self._starting, return_exceptions=True)
+        sessions = [*self._spares, *(session for session in started if isinstance(session, Session))]
+        self._spares.clear()
+        await asyncio.gather(*map(end, sessions))
 
     async def _add(self) -> None:
         try:
@@ -60,5 +65,19 @@ class WarmSessions:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _start(self) -> Session:
-        async with self._starts:
-            return await self._start_session()
+        async with self._turns:
+            starting = asyncio.create_task(self._start_session())
+            self._starting.add(starting)
+            try:
+                session = await asyncio.shield(starting)
+            except StartError:
+                self._starting.discard(starting)
+                raise
+            self._starting.discard(starting)
+            return session
+
+
+async def end(session: Session) -> None:
+    """Kill a session and wait until nothing of it is left."""
+    session.kill(ABORTED)
+    await session.gone()
