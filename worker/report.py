@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,13 +14,14 @@ from rich.cells import cell_len, set_cell_size
 from worker.faults import BlobMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import TextIO
 
     from worker.batch import Folder, Store
 
 MAX_RESULT_BYTES = 64 << 20
 READ_AHEAD = 16
+_THROWN = re.compile(r"(Uncaught )?[\w.]*(Error|Exception)\b")
 _HEADINGS = ("ID", "STATUS", "EXIT", "SECONDS", "ATTEMPTS", "OUTPUT")
 
 
@@ -163,14 +165,17 @@ def _seconds(result: dict[str, Any]) -> str:
 
 
 def _gist(result: dict[str, Any]) -> str:
-    """The first line of what the program said, or of what is said of it."""
-    error = (result.get("error") or {}).get("message") or ""
-    texts = [error, *((result.get(stream) or {}).get("text", "") for stream in ("stdout", "stderr"))]
-    return next((printable(line) for text in texts for line in _lines(text)), "")
+    """What the program said, in a line; of one that could not be run or was stopped, why."""
+    stdout, stderr = (_lines((result.get(stream) or {}).get("text", "")) for stream in ("stdout", "stderr"))
+    message = _lines((result.get("error") or {}).get("message", ""))
+    thrown = [line for line in stderr if _THROWN.match(line)]
+    ran = result["status"] in {"succeeded", "failed"}
+    lines = [*stdout, *thrown, *message, *stderr] if ran else [*message, *stdout, *stderr]
+    return printable(lines[0]) if lines else ""
 
 
-def _lines(text: str) -> Iterator[str]:
-    return (line.strip() for line in text[:2000].splitlines() if line.strip())
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text[:4000].splitlines() if line.strip()]
 
 
 def _cut(row: str, width: int) -> str:

@@ -1,0 +1,74 @@
+"""Whether a result is what a corpus expects of it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+_ENDED_BY_A_LIMIT = {
+    "memory": {"out_of_memory", "timed_out"},
+    "output": {"output_limit", "out_of_memory", "timed_out"},
+    "signal": set[str](),
+}
+
+
+def differences(expect: dict[str, Any], result: dict[str, Any] | None) -> list[str]:
+    """What differs, in words; nothing when the result is as expected."""
+    if result is None:
+        return ["no result"]
+    found = []
+    if result["status"] not in expect["status"]:
+        found.append(f"status {result['status']}, not {' or '.join(expect['status'])}{_error(result)}")
+    elif "reason" in expect and not _ended_for(expect["reason"], result):
+        found.append(f"status {result['status']} without a signal, not ended for {expect['reason']}")
+    elif _is_fixed(expect, result):
+        found += _field("exit_code", expect, result) + _field("signal", expect, result)
+        found += _stdout(expect, result)
+    return found
+
+
+def _error(result: dict[str, Any]) -> str:
+    error = result.get("error")
+    return f" ({error['code']}: {error['message']})" if error else ""
+
+
+def _ended_for(reason: str, result: dict[str, Any]) -> bool:
+    return result["status"] in _ENDED_BY_A_LIMIT[reason] or result.get("signal") is not None
+
+
+def _is_fixed(expect: dict[str, Any], result: dict[str, Any]) -> bool:
+    """Where several statuses are right, exit code and output belong to the one that fits the exit code."""
+    if len(expect["status"]) == 1 or "exit_code" not in expect:
+        return True
+    return (result["status"] == "succeeded") == (expect["exit_code"] == 0) and result["status"] in {
+        "succeeded",
+        "failed",
+    }
+
+
+def _field(name: str, expect: dict[str, Any], result: dict[str, Any]) -> list[str]:
+    if name not in expect or result["status"] in {"out_of_memory", "output_limit"}:
+        return []
+    return [] if result.get(name) == expect[name] else [f"{name} {result.get(name)}, not {expect[name]}"]
+
+
+def _stdout(expect: dict[str, Any], result: dict[str, Any]) -> list[str]:
+    if "stdout_base64" in expect:
+        expected = base64.b64decode(expect["stdout_base64"])
+    elif "stdout" in expect:
+        expected = expect["stdout"].encode()
+    else:
+        return []
+    text = result["stdout"]["text"]
+    wanted = expected.decode(errors="replace")
+    if expect["compare"] == "trimmed":
+        is_same = _trimmed(text) == _trimmed(wanted)
+    else:
+        is_same = text == wanted and result["stdout"]["bytes"] == len(expected)
+    if is_same == (expect.get("verdict") != "wrong_answer"):
+        return []
+    return [f"stdout {text[:60]!r}, {'not ' if not is_same else 'which is wrongly '}{wanted[:60]!r}"]
+
+
+def _trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.rstrip().splitlines()]

@@ -1,0 +1,50 @@
+"""The command ``jsworker``; its commands are imported when asked for: the SDKs take a second to load."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "grade": "Submit, run, watch and report in one; with --local, with no account.",
+    "submit": "Upload programs and put their jobs into the queue.",
+    "run": "Run the worker: take jobs from the queue until told to stop.",
+    "watch": "Show a batch's progress until all of its jobs have a result.",
+    "results": "Show what came out of a batch.",
+    "local": "Start and stop the local stack.",
+    "schema": "Print the JSON Schema of jobs or results.",
+    "version": "Print the version.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of this package."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """In the order of their use."""
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"worker.cli.{name}").command
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try it with no account: jsworker grade --local FOLDER_OF_PROGRAMS",
+)
+def main() -> None:
+    """Run JavaScript programs in batches, each in a sandboxed session of its own.
+
+    Settings are environment variables that begin with JSWORKER_; see docs/settings.md.
+    """
