@@ -69,7 +69,7 @@ def environment(channel: int, *, home: str, data: str) -> dict[str, str]:
 
 
 def limited(limits: Limits, uid: int | None) -> list[str]:
-    """Return the command that sets resource limits for what follows it.
+    """Return the command that gives what follows it the session's user and resource limits.
 
     A process limit is set here only for a user id of the session's own: an ordinary user's counts the whole
     desktop, so there it is set from outside, once the session has a user namespace that counts by itself.
@@ -81,14 +81,18 @@ def limited(limits: Limits, uid: int | None) -> list[str]:
         f"--fsize={limits.file_bytes}:{limits.file_bytes}",
         f"--data={limits.heap_bytes_per_process}:{limits.heap_bytes_per_process}",
     ]
-    return command if uid is None else [*command, f"--nproc={limits.processes}:{limits.processes}"]
+    if uid is None:
+        return command
+    return [*_become(uid), *command, f"--nproc={limits.processes}:{limits.processes}"]
 
 
-def start(
-    command: list[str], *, uid: int | None, fds: list[int], env: dict[str, str], cwd: str
-) -> subprocess.Popen[bytes]:
-    """Start a command as the session's user, with nothing of ours but the given descriptors."""
-    groups: list[int] | None = None if uid is None else []
+def _become(uid: int) -> list[str]:
+    """A program does it: with `user` or `group` set, subprocess forks where it could vfork."""
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
+
+
+def start(command: list[str], *, fds: list[int], env: dict[str, str], cwd: str) -> subprocess.Popen[bytes]:
+    """Start a command with nothing of ours but the given descriptors."""
     popen = subprocess.Popen(  # noqa: S603 - every argument is ours
         command,
         pass_fds=fds,
@@ -98,9 +102,6 @@ def start(
         env=env,
         cwd=cwd,
         start_new_session=True,
-        user=uid,
-        group=uid,
-        extra_groups=groups,
     )
     os.setpriority(os.PRIO_PROCESS, popen.pid, NICENESS)
     return popen
@@ -153,7 +154,7 @@ class Bubblewrap:
             for name, value in environment(channel, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
                 command += ["--setenv", name, value]
             fds = [channel, info, rules, *etc.values()]
-            popen = start([*command, *self._after], uid=uid, fds=fds, env={"PATH": os.defpath}, cwd="/")
+            popen = start([*command, *self._after], fds=fds, env={"PATH": os.defpath}, cwd="/")
         finally:
             for fd in (rules, *etc.values()):
                 os.close(fd)
@@ -218,7 +219,7 @@ class Unconfined:
             os.chown(directory, uid, uid)
         command = [*limited(self._limits, uid), str(self._node), "--eval", self._source]
         env = environment(channel, home=str(directory), data=str(directory))
-        popen = start(command, uid=uid, fds=[channel], env=env, cwd=str(directory))
+        popen = start(command, fds=[channel], env=env, cwd=str(directory))
         return Launch(popen, None, directory)
 
     def close(self) -> None:
@@ -235,10 +236,15 @@ def check(node: Path) -> None:
     """
     if not node.is_file():
         raise StartError(f"there is no Node at {node}: pip install 'jsworker[local]'")
-    missing = [tool for tool in ("bwrap", "prlimit", "ldd") if shutil.which(tool) is None]
+    missing = [tool for tool in ("bwrap", "prlimit", "setpriv", "ldd") if shutil.which(tool) is None]
     if missing:
-        packages = {"bwrap": "bubblewrap", "prlimit": "util-linux", "ldd": "libc-bin"}
-        names = " ".join(packages[tool] for tool in missing)
+        packages = {
+            "bwrap": "bubblewrap",
+            "prlimit": "util-linux",
+            "setpriv": "util-linux",
+            "ldd": "libc-bin",
+        }
+        names = " ".join(sorted({packages[tool] for tool in missing}))
         raise StartError(f"{', '.join(missing)} not found: apt-get install {names}")
     if not seccomp.supported():
         raise StartError(

@@ -112,7 +112,7 @@ class Session:
 
 
 class Launcher:
-    """Starts sessions from one thread that lives as long as the pool: they die with the thread that starts them.
+    """Starts sessions from one thread that lives as long as the pool: they die with their starting thread.
 
     A thread of its own, because starting a process waits for the new process to get its turn on a processor.
     """
