@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Literal
 
 INLINE_BYTES = 64 * 1024
+PARTS = ("runner", "processes", "leftovers", "tools")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def _source(content: Source) -> dict[str, str]:
 
 @cache
 def _runner() -> str:
-    text = resources.files(__package__).joinpath("runner.js").read_text("ascii")
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//")).removesuffix(";")
+    texts = (resources.files(__package__).joinpath(f"{part}.js").read_text("ascii") for part in PARTS)
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    body = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return f'(function (spec) {{"use strict";\n{body}\nmain().then(answer).catch(failure).then(send);\n}})'

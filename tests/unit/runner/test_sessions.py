@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from worker.runner import Answer, Program, RunAnswer, RunSpec, Uploaded
+from worker.runner import Answer, FrameError, Program, RunAnswer, RunSpec, Uploaded
 
 QUICK = RunSpec(timeout_seconds=10, memory_mb=256, output_bytes=1 << 20)
 DEADLINE_SECONDS = 10
@@ -70,10 +70,17 @@ def test_code_input_and_files_may_lie_in_the_session_already(kernel: Kernel) -> 
     assert [run.stdout.inline for run in kernel.run(program).runs] == [b"1 typed\n"] * 2
 
 
-def test_an_upload_that_is_not_there_is_a_run_that_never_started(kernel: Kernel) -> None:
-    run = kernel.run(Program(Uploaded("nowhere"), (QUICK,))).runs[0]
-    assert run.ended_by == "spawn_failed"
-    assert "ENOENT" in (run.error or "")
+def test_a_program_that_removes_uploads_does_not_take_them_from_its_later_runs(kernel: Kernel) -> None:
+    name = kernel.data / "u-removed"
+    name.write_text(f"console.log('ran'); require('fs').rmSync({json.dumps(str(name))}, {{ force: true }})")
+    answer = kernel.run(Program(Uploaded(name.name), (QUICK, QUICK)))
+    assert [run.stdout.inline for run in answer.runs] == [b"ran\n"] * 2
+    assert not name.exists()
+
+
+def test_an_upload_that_is_not_there_fails_the_runner_and_not_the_program(kernel: Kernel) -> None:
+    with pytest.raises(FrameError, match="runner_failed: ENOENT"):
+        kernel.run(Program(Uploaded("nowhere"), (QUICK,)))
 
 
 def test_a_file_never_lands_outside_the_programs_folder(kernel: Kernel) -> None:

@@ -1,0 +1,77 @@
+// What a run left: streams and collected files, inline when small, else as flat files of the session; and the rest.
+
+function harvest(run, place, index, opened) {
+  const streams = [place.out, place.err].map((fd) => held(fd, run.output_bytes));
+  const { files, problems } = collect(place.program, opened);
+  // An open file outlives its name: the folder goes first, so that there is room for the copies.
+  if ([...streams, ...files].some(({ size }) => size > spec.inline_bytes)) clean();
+  const names = ["stdout", "stderr", ...files.keys()].map((name) => `${spec.prefix}-${index}-${name}`);
+  const [stdout, stderr, ...contents] = [...streams, ...files].map((file, at) => keep(file, names[at]));
+  return { stdout, stderr, files: contents, problems };
+}
+
+function held(fd, bound) {
+  const { size } = fs.fstatSync(fd);
+  return { fd, size: Math.min(size, bound), truncated: size > bound };
+}
+
+function collect(folder, opened) {
+  const files = [];
+  const problems = [];
+  for (const name of spec.collect) {
+    const { problem, full } = find(folder, name);
+    if (problem) {
+      problems.push({ path: name, reason: problem });
+      continue;
+    }
+    const fd = fs.openSync(full, "r");
+    opened.push(fd);
+    files.push({ path: name, ...held(fd, spec.collect_bytes) });
+  }
+  return { files, problems };
+}
+
+function find(folder, name) {
+  try {
+    const full = inside(folder, fs.realpathSync(inside(folder, name)));
+    fs.accessSync(full, fs.constants.R_OK);
+    const stat = fs.statSync(full);
+    if (!stat.isFile()) return { problem: "not_a_file" };
+    return stat.size > spec.collect_bytes ? { problem: "too_big" } : { full };
+  } catch (error) {
+    return { problem: { ENOENT: "missing", ENOTDIR: "missing", EACCES: "unreadable" }[error.code] || "outside" };
+  }
+}
+
+function keep({ fd, ...file }, name) {
+  if (file.size <= spec.inline_bytes) return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
+  const target = fs.openSync(path.join(spec.root, name), "wx");
+  for (let at = 0; at < file.size; at += COPY_BYTES) {
+    fs.writeFileSync(target, slice(fd, at, Math.min(COPY_BYTES, file.size - at)));
+  }
+  fs.closeSync(target);
+  return { ...file, name };
+}
+
+// What a program leaves behind may resist (folders without permissions, names that are no text, paths too long);
+// that is no reason to fail its run, and links are not followed.
+function clean() {
+  const folder = litter;
+  litter = null;
+  if (folder === null) return;
+  for (const attempt of [() => {}, () => unlock(Buffer.from(folder))]) {
+    try {
+      attempt();
+      return fs.rmSync(folder, { recursive: true, force: true });
+    } catch {
+      continue;
+    }
+  }
+}
+
+function unlock(folder) {
+  fs.chmodSync(folder, 0o700);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true, encoding: "buffer" })) {
+    if (entry.isDirectory()) unlock(Buffer.concat([folder, Buffer.from("/"), entry.name]));
+  }
+}
