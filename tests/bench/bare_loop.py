@@ -90,7 +90,9 @@ async def main() -> None:
     settings = load(WorkerSettings)
     async with (
         ServiceBusClient.from_connection_string(_secret(settings.servicebus_connection_string)) as bus,
-        BlobServiceClient.from_connection_string(_secret(settings.storage_connection_string)) as blobs,
+        BlobServiceClient.from_connection_string(
+            _secret(settings.storage_connection_string), use_env_settings=False
+        ) as blobs,
         asyncio.TaskGroup() as tasks,
     ):
         loop = BareLoop(settings, blobs)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pstats
 import re
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -43,10 +43,10 @@ class Profile:
 
     def by_package(self) -> Iterable[tuple[str, float]]:
         """Own time of each package, the dearest first."""
-        totals: Counter[str] = Counter()
+        totals: defaultdict[str, float] = defaultdict(float)
         for (file, _, name), (_, own, _) in self._functions.items():
             totals[_package(file, name)] += own
-        return totals.most_common()
+        return sorted(totals.items(), key=lambda entry: -entry[1])
 
     def by_function(self, pattern: str) -> list[tuple[str, int, float]]:
         """Calls and inclusive time of the functions of files that match, the dearest first."""
