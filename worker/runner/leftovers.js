@@ -45,7 +45,7 @@ function find(folder, name) {
 
 function keep({ fd, ...file }, name) {
   if (file.size <= spec.inline_bytes) return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
-  const target = fs.openSync(path.join(spec.root, name), "wx");
+  const target = fs.openSync(path.join(root, name), "wx");
   for (let at = 0; at < file.size; at += COPY_BYTES) {
     fs.writeFileSync(target, slice(fd, at, Math.min(COPY_BYTES, file.size - at)));
   }

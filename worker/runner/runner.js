@@ -21,6 +21,7 @@ const COPY_BYTES = 1 << 20;
 // As the first process of its namespace, or the first under its init, the kernel has no neighbours but the program's.
 const alone = process.pid <= 2;
 const none = { size: 0, truncated: false, inline: "" };
+const root = writable(spec.root) ? spec.root : os.tmpdir();
 const uploads = new Map();
 let litter = null;
 
@@ -28,7 +29,7 @@ async function main() {
   // Opened before any program runs: one that removes or renames uploaded files does not take them from later runs.
   const sources = [spec.code, ...spec.files, ...spec.runs.map((run) => run.stdin || {})];
   const names = new Set(sources.map(({ name }) => name).filter(Boolean));
-  for (const name of names) uploads.set(name, fs.openSync(path.join(spec.root, name), "r"));
+  for (const name of names) uploads.set(name, fs.openSync(path.join(root, name), "r"));
   const runs = [];
   for (const [index, run] of spec.runs.entries()) runs.push(await execute(run, index));
   return { node: process.version, runs };
@@ -51,7 +52,7 @@ async function execute(run, index) {
 // A place: <base>/program is the folder of the program, <base>/tmp its TMPDIR; the streams lie beside them.
 
 function prepare(run, opened) {
-  const base = fs.realpathSync(fs.mkdtempSync(path.join(home(), "run-")));
+  const base = fs.realpathSync(fs.mkdtempSync(path.join(root, "run-")));
   litter = base;
   const program = path.join(base, "program");
   for (const folder of [program, path.join(base, "tmp")]) fs.mkdirSync(folder);
@@ -66,15 +67,6 @@ function prepare(run, opened) {
   const stdin = input(run.stdin, base);
   if (stdin !== "ignore") opened.push(stdin);
   return { base, program, stdin, out, err };
-}
-
-function home() {
-  try {
-    fs.accessSync(spec.root, fs.constants.W_OK);
-    return spec.root;
-  } catch {
-    return os.tmpdir();
-  }
 }
 
 function inside(folder, name) {
@@ -104,7 +96,7 @@ function answer(result) {
   if (frame(text).length <= spec.frame_chars) return text;
   clean();
   const name = spec.prefix + "-answer";
-  fs.writeFileSync(path.join(spec.root, name), text);
+  fs.writeFileSync(path.join(root, name), text);
   return ascii({ name, size: text.length, crc: crc(text) });
 }
 

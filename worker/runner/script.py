@@ -69,7 +69,7 @@ def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: st
         program: what to run.
         nonce: a secret of this execution, of letters and digits: the frame is known by it.
         frame_chars: the longest frame that arrives whole; an answer that is longer is left as a flat file.
-        data_dir: the folder that the files API of the session serves.
+        data_dir: the folder that the files API of the session serves; without it the session's temporary one.
     """
     spec = {
         "nonce": nonce,

@@ -5,6 +5,15 @@ function slice(fd, position, length) {
   return bytes;
 }
 
+function writable(folder) {
+  try {
+    fs.accessSync(folder, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function cut(fd, bytes) {
   if (fs.fstatSync(fd).size > bytes) fs.ftruncateSync(fd, bytes);
 }

@@ -5,7 +5,7 @@ import json
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.runner import Answer, FrameError, StoredAnswer, parse_frame, parse_stored
@@ -41,6 +41,7 @@ def reason(stdout: str) -> str:
     return caught.value.reason
 
 
+@settings(deadline=None)
 @given(STREAMS, STREAMS, NOISE, NOISE)
 def test_an_answer_comes_back_as_it_was_whatever_is_printed_around_it(
     stdout: bytes, stderr: bytes, before: str, after: str
@@ -50,6 +51,7 @@ def test_an_answer_comes_back_as_it_was_whatever_is_printed_around_it(
     assert (answer.runs[0].stdout.inline, answer.runs[0].stderr.inline) == (stdout, stderr)
 
 
+@settings(deadline=None)
 @given(STREAMS, st.data())
 def test_a_frame_that_is_cut_anywhere_is_refused(stdout: bytes, data: st.DataObject) -> None:
     whole = framed(payload(stdout))
@@ -57,6 +59,7 @@ def test_a_frame_that_is_cut_anywhere_is_refused(stdout: bytes, data: st.DataObj
     assert reason(whole[:at]) in {"missing", "wrong_nonce", "cut"}
 
 
+@settings(deadline=None)
 @given(STREAMS, st.data())
 def test_a_frame_with_one_character_changed_is_refused(stdout: bytes, data: st.DataObject) -> None:
     whole = framed(payload(stdout))
@@ -65,6 +68,7 @@ def test_a_frame_with_one_character_changed_is_refused(stdout: bytes, data: st.D
     assert reason(whole[:at] + other + whole[at + 1 :]) in {"missing", "wrong_nonce", "cut", "damaged"}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_text_without_a_frame_holds_no_answer(text: str) -> None:
     assert reason(text) == ("wrong_nonce" if "<jsw:" in text else "missing")

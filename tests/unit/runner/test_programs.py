@@ -8,7 +8,7 @@ import pytest
 from worker.runner import Answer, Program, RunAnswer, RunSpec
 
 QUICK = RunSpec(timeout_seconds=10, memory_mb=256, output_bytes=1 << 20)
-SHORT = replace(QUICK, timeout_seconds=0.6)
+SHORT = replace(QUICK, timeout_seconds=1.2)
 
 
 class Kernel(Protocol):
@@ -214,7 +214,7 @@ LOOPS = {
 def test_the_time_limit_ends_it_whatever_it_does(kernel: Kernel, name: str) -> None:
     run = kernel.one("console.log('begun');" + LOOPS[name], SHORT)
     assert (run.ended_by, run.exit_code, run.signal) == ("timeout", None, "SIGKILL")
-    assert 600 <= run.duration_ms < 5000
+    assert 1200 <= run.duration_ms < 9000
     assert text(run) == "begun\n"
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.runner import Program, RunSpec, Uploaded, build_script
@@ -15,6 +15,7 @@ def script(program: Program) -> str:
     return build_script(program, nonce="n", frame_chars=4096)
 
 
+@settings(deadline=None)
 @given(st.binary(), st.text(), st.dictionaries(st.text(), st.text()))
 def test_it_is_ascii_and_carries_all_that_it_was_given(code: bytes, arg: str, env: dict[str, str]) -> None:
     text = script(Program(code, (RunSpec(1, 64, 10, args=(arg,), env=env),)))

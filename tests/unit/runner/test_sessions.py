@@ -49,7 +49,7 @@ def test_each_run_has_its_own_input_arguments_limits_and_fresh_folder(kernel: Ke
     for (const name of left) fs.writeFileSync(name, '');
     if (process.argv[2] === '1') for (;;);"""
     specs = [replace(QUICK, stdin=b"in%d" % n, args=(str(n),)) for n in range(3)]
-    specs[1] = replace(specs[1], timeout_seconds=0.4)
+    specs[1] = replace(specs[1], timeout_seconds=1.2)
     answer = kernel.run(Program(code, tuple(specs)))
     assert [run.ended_by for run in answer.runs] == ["exit", "timeout", "exit"]
     assert [run.stdout.inline for run in answer.runs] == [b"%d in%d false false\n" % (n, n) for n in range(3)]
@@ -179,8 +179,9 @@ ORPHANS = {
 
 @pytest.mark.parametrize("name", ORPHANS)
 def test_no_process_outlives_its_run(kernel: Kernel, name: str) -> None:
-    run = kernel.one(ORPHANS[name], replace(QUICK, timeout_seconds=0.8))
-    assert run.ended_by == ("timeout" if "killed" in name else "exit")
+    killed = name == "of a run that is killed"
+    run = kernel.one(ORPHANS[name], replace(QUICK, timeout_seconds=1.2 if killed else 10))
+    assert run.ended_by == ("timeout" if killed else "exit")
     pid = int((run.stdout.inline or b"").split()[0])
     until(lambda: not runs(pid))
 
