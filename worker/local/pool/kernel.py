@@ -12,8 +12,8 @@ from worker.local.pool.lines import LineBuffer, parse
 SERVER_FILES = ("modules.js", "context.js", "display.js", "main.js")
 BYTES_PER_CHARACTER = 6  # JSON may write any character as \uXXXX
 MESSAGE_OVERHEAD_BYTES = 16 * 1024
-FLOOD_PAUSE_RATIO = 4
-FLOOD_PAUSE_SECONDS = 0.005
+FLOOD_BUSY_SECONDS = 0.002
+FLOOD_PAUSE_RATIO = 2
 
 
 def server_source(nel: Path) -> str:
@@ -34,6 +34,7 @@ class Kernel(asyncio.Protocol):
         self._ended: asyncio.Future[None] | None = None
         self._stdout_prefix = b""
         self._last_id = 0
+        self._busy_seconds = 0.0
         self._transport: asyncio.Transport | None = None
         self.death = "Kernel restarted"
 
@@ -112,12 +113,13 @@ class Kernel(asyncio.Protocol):
         if execution_id == self._last_id and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
-    def _rest(self, busy_seconds: float) -> None:
-        if self._transport is None or self._transport.is_closing():
+    def _rest(self, seconds: float) -> None:
+        self._busy_seconds += seconds
+        if self._busy_seconds < FLOOD_BUSY_SECONDS or self._transport is None or self._transport.is_closing():
             return
         self._transport.pause_reading()
-        pause = max(FLOOD_PAUSE_SECONDS, busy_seconds * FLOOD_PAUSE_RATIO)
-        self._loop.call_later(pause, self._wake)
+        self._loop.call_later(self._busy_seconds * FLOOD_PAUSE_RATIO, self._wake)
+        self._busy_seconds = 0.0
 
     def _wake(self) -> None:
         if self._transport is not None and not self._transport.is_closing():

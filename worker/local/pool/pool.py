@@ -93,7 +93,8 @@ class SessionPool:
     def _app(self) -> web.Application:
         gate = Gate(self._config.token, self._config.quirks, self._tier)
         app = web.Application(middlewares=[middleware(gate)], client_max_size=CODE_BYTES)
-        metadata = {"language": "JavaScript", "engine": "nel", "packages": [], "sandbox": self._tier}
+        version = sandbox.node_version(self._config.node)
+        metadata = {"nodeVersion": version, "engine": "nel", "packages": [], "sandbox": self._tier}
         app.add_routes(SessionRoutes(self._sessions, self._config.quirks, metadata).table())
         app.add_routes(FileRoutes(self._sessions, self._config.limits.upload_bytes).table())
         return app

@@ -107,6 +107,11 @@ def start(command: list[str], *, fds: list[int], env: dict[str, str], cwd: str) 
     return popen
 
 
+def node_version(node: Path) -> str:
+    """Return what `node --version` says."""
+    return subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - ours
+
+
 def memory_file(name: str, content: bytes = b"") -> int:
     """Return a descriptor of an anonymous file, at its beginning."""
     fd = os.memfd_create(name)
