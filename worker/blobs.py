@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -27,6 +26,7 @@ from worker.faults import (
     ConfigurationFault,
     InfrastructureFault,
 )
+from worker.inputs import Content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 JSON = "application/json"
 APPEND_BLOCKS = 50_000  # an append blob takes no more
 _THROTTLED = frozenset({429, 503})
-
-
-@dataclass(frozen=True)
-class Content:
-    """A blob's bytes and the ETag they were read under."""
-
-    data: bytes
-    etag: str
 
 
 class Blobs:

@@ -11,8 +11,8 @@ from worker.result import Error
 if TYPE_CHECKING:
     from worker.inputs import Bounds, Inputs
     from worker.job import Job
+    from worker.ran import Execution
     from worker.result import Status
-    from worker.session_answers import Execution
     from worker.session_leases import Lease
 
 

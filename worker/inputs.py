@@ -14,12 +14,19 @@ from worker.job import Blob, BlobFile, CodeBlob, InlineCode, to_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from worker.blobs import Content
     from worker.job import Job
     from worker.settings import WorkerSettings
 
 LOOK_AGAIN_SECONDS = 2.0
 CACHE_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """A blob's bytes and the ETag they were read under."""
+
+    data: bytes
+    etag: str
 
 
 class Reads(Protocol):

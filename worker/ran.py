@@ -1,12 +1,24 @@
-"""How a job's program ended in its session, before anything of it is stored."""
+"""What came of a job's program in its session, before anything of it is stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from worker.result import Error, Status
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What the pool answered. ``timed_out`` and ``aborted`` are the platform's doing, in its own words."""
+
+    outcome: Literal["succeeded", "failed", "timed_out", "aborted"]
+    stdout: str
+    stderr: str
+    value: str | None
+    allocate_ms: float | None
+    execute_ms: float | None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+from worker.ran import Execution
 
 _PLATFORM_TEXTS = {
     "Request timed out waiting for code execution to complete": "timed_out",
@@ -16,18 +16,6 @@ _PLATFORM_TEXTS = {
     "Kernel restarted": "aborted",
 }
 _GONE = ("NoSessionFoundError", "SessionWithIdentifierNotFound")
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What the pool answered. ``timed_out`` and ``aborted`` are the platform's doing, in its own words."""
-
-    outcome: Literal["succeeded", "failed", "timed_out", "aborted"]
-    stdout: str
-    stderr: str
-    value: str | None
-    allocate_ms: float | None
-    execute_ms: float | None
 
 
 class SessionGone(Exception):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from worker.permits import Permit, Permits
-    from worker.session_answers import Execution
+    from worker.ran import Execution
     from worker.settings import WorkerSettings
 
 log = structlog.get_logger()

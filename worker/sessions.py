@@ -23,13 +23,14 @@ from worker.faults import (
     InfrastructureFault,
     SessionFileMissing,
 )
-from worker.session_answers import Execution, SessionGone, execution_of, fault_of
+from worker.session_answers import SessionGone, execution_of, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from worker.ran import Execution
     from worker.settings import WorkerSettings
 
 SCOPE = "https://dynamicsessions.io/.default"

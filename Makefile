@@ -1,0 +1,51 @@
+# Everything a developer or CI calls; `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+NODE_PACKAGES := worker/local/node
+READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
+
+.PHONY: help setup demo test check bench corpus lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap
+	@bash deploy/setup/bubblewrap.sh
+
+$(VENV)/.ready: deploy/locks/dev.txt pyproject.toml deploy/setup/python.sh
+	@bash deploy/setup/python.sh $(VENV)
+	@touch $@
+
+$(NODE_PACKAGES)/node_modules/.ready: $(NODE_PACKAGES)/package-lock.json | $(VENV)/.ready
+	@echo "Installing the Node packages of the local stack (azurite, nel) from their lock"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --prefix $(NODE_PACKAGES) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## grade the example class on the local stack and show the results
+	@$(VENV)/bin/jsworker grade examples/first-steps --local --state .jsworker/demo
+
+test: check ## run the checks and all tests
+	@$(PYTHON) -m pytest
+
+check: setup ## lint, format, types, import rules
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+
+bench: setup ## measure the worker and the local stack; prints a table
+	@$(PYTHON) -m tests.bench $(ARGS)
+
+corpus: setup ## run programs with known outcomes: make corpus DIR=...
+	@test -n "$(DIR)" || { echo "usage: make corpus DIR=<folder of .jsonl files>" >&2; exit 2; }
+	@$(PYTHON) -m tests.corpus $(DIR) $(ARGS)
+
+lock: setup ## lock the dependencies again, with hashes
+	@bash deploy/setup/lock.sh
+
+clean: ## remove what setup and the local stack have made
+	@rm -rf $(VENV) $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis

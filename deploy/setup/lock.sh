@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, dev.txt for everything.
+set -euo pipefail
+python=.venv/bin/python
+inputs=$(mktemp -d)
+trap 'rm -rf "$inputs"' EXIT
+
+requirements() { # the project's dependencies, with the extras and groups named
+  "$python" - "$@" <<'PY'
+import sys, tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text())
+groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
+
+def expand(name):
+    for entry in extras.get(name) or groups[name]:
+        yield from expand(entry["include-group"]) if isinstance(entry, dict) else [entry]
+
+print("\n".join([*project["project"]["dependencies"], *(line for name in sys.argv[1:] for line in expand(name))]))
+PY
+}
+
+lock() { # OUTPUT INPUT
+  .venv/bin/pip-compile --quiet --generate-hashes --no-annotate --no-header --strip-extras --allow-unsafe \
+    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file "$1" "$2"
+}
+
+mkdir -p deploy/locks
+requirements >"$inputs/run.in"
+requirements local dev lock >"$inputs/dev.in"
+lock deploy/locks/run.txt "$inputs/run.in"
+lock deploy/locks/dev.txt "$inputs/dev.in"
