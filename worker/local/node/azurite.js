@@ -9,8 +9,6 @@ const { journaled } = require("./journal.js");
 const LISTEN_HOST = "127.0.0.1";
 const KEEP_ALIVE_SECONDS = 60;
 
-process.umask(0o077);
-
 const azuriteRequire = createRequire(require.resolve("azurite/package.json"));
 
 function substitute(name, exports) {

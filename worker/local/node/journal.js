@@ -12,7 +12,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
-const SMALLEST_FULL_JOURNAL = 4 * 1024 * 1024;
+const SMALLEST_FULL_BYTES = 4 * 1024 * 1024;
 
 function segmentsOf(file) {
   const prefix = `${path.basename(file)}.journal.`;
@@ -59,8 +59,9 @@ function replayAll(database, segments) {
 
 /** A LokiJS persistence adapter; `onFull` is called when the journal has outgrown the snapshot. */
 class Journal {
-  constructor(file, onFull) {
+  constructor(file, smallestFullBytes, onFull) {
     this.file = file;
+    this.smallestFullBytes = smallestFullBytes;
     this.onFull = onFull;
     this.pending = [];
     this.written = new WeakMap();
@@ -110,7 +111,7 @@ class Journal {
     this.pending = [];
     fs.appendFileSync(this.descriptor, line);
     this.bytes += line.length;
-    if (this.bytes > Math.max(SMALLEST_FULL_JOURNAL, this.snapshotBytes)) this.onFull();
+    if (this.bytes > Math.max(this.smallestFullBytes, this.snapshotBytes)) this.onFull();
   }
 
   loadDatabase(file, callback) {
@@ -141,12 +142,12 @@ class Journal {
 }
 
 /** The given LokiJS class with the journal in place of its autosave. */
-exports.journaled = (Loki) =>
+exports.journaled = (Loki, smallestFullBytes = SMALLEST_FULL_BYTES) =>
   class JournaledLoki extends Loki {
     #journal;
 
     constructor(file) {
-      const journal = new Journal(file, () => this.saveDatabase());
+      const journal = new Journal(file, smallestFullBytes, () => this.saveDatabase());
       super(file, { adapter: journal, autosave: false });
       this.#journal = journal;
     }
