@@ -56,9 +56,9 @@ class Queue:
         self._dispatch()
 
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
-        """Accept messages, all in one commit; returns the sequence numbers given, none to duplicates."""
+        """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
         now = self._now()
-        numbers = [number for message in messages if (number := self._accept(message, now))]
+        numbers = [self._accept(message, now) for message in messages]
         self._store.save_sequence(self._id, self._rules.last_sequence)
         self._store.after_commit(then)
         self._dispatch()
@@ -129,11 +129,11 @@ class Queue:
         content = self._store.content(self._id, message.key)
         return None if content is None else render(message, content)
 
-    def _accept(self, incoming: Incoming, now: float) -> int | None:
+    def _accept(self, incoming: Incoming, now: float) -> int:
         if self._window is not None and incoming.message_id is not None:
             forget_at = self._window.remember(incoming.message_id, now)
             if forget_at is None:
-                return None
+                return 0
             self._store.remember_id(self._id, incoming.message_id, forget_at)
         message = self._rules.send(now, incoming.ttl, incoming.scheduled_at)
         self._store.add(self._id, message, incoming.content(self._rules.effective_ttl(incoming.ttl)))
