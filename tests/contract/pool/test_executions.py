@@ -65,8 +65,10 @@ async def test_the_newest_version_lets_the_client_set_the_length_of_streams(serv
 
 
 async def test_a_hundred_megabytes_of_output_end_in_what_was_asked_for(service: Any) -> None:
-    result = await service.execute("for (let i = 0; i < 1e5; i++) console.log('y'.repeat(1000)); 5", timeoutInSeconds=60)
-    assert result["stdout"] == ("y" * 1000 + "\n") * 4 + "y" * 92
+    result = await service.execute(
+        "for (let i = 0; i < 1e3; i++) console.log('y'.repeat(1e5)); 5", timeoutInSeconds=60
+    )
+    assert result["stdout"] == "y" * 4096
     assert result["executionResult"] == "5"
 
 
@@ -121,7 +123,9 @@ async def test_a_malformed_request_is_refused_and_allocates_nothing(service: Any
 
 
 async def test_the_first_preview_takes_and_gives_the_wrapped_shape(service: Any) -> None:
-    body = {"properties": {"codeInputType": "inline", "executionType": "synchronous", "code": "console.log(3); 4"}}
+    body = {
+        "properties": {"codeInputType": "inline", "executionType": "synchronous", "code": "console.log(3); 4"}
+    }
     body["properties"]["executionType"] = "Synchronous"
     path, version = "/code/execute", "2024-02-02-preview"
     status, answer = await service.call("POST", path, version=version, identifier="test", json=body)
@@ -153,7 +157,9 @@ async def test_an_answer_may_be_cut_off(start_pool: Any) -> None:
 
 async def test_every_answer_tells_its_session_and_how_it_is_confined(service: Any) -> None:
     query = {"api-version": "2025-10-02-preview", "identifier": "test"}
-    async with service.http.post(f"{service.endpoint}/executions", params=query, json={"code": "1"}) as response:
+    async with service.http.post(
+        f"{service.endpoint}/executions", params=query, json={"code": "1"}
+    ) as response:
         names = {name.lower() for name in response.headers}
     assert {
         "operation-id",

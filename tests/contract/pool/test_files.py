@@ -54,7 +54,9 @@ async def test_a_planted_link_leads_nowhere(service: Any) -> None:
     assert (await service.call("GET", "/files/link/content", identifier="test"))[0] == 404
     assert (await service.call("GET", "/files", identifier="test"))[1] == {"value": []}
     assert (await service.upload("link", b"mine"))[0] == 200
-    found = await service.execute("[fs.readFileSync('link', 'utf8'), fs.readFileSync('/etc/passwd', 'utf8').length > 9]")
+    found = await service.execute(
+        "[fs.readFileSync('link', 'utf8'), fs.readFileSync('/etc/passwd', 'utf8').length > 9]"
+    )
     assert found["executionResult"] == "[ 'mine', true ]"
 
 

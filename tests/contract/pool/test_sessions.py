@@ -88,7 +88,9 @@ async def test_two_requests_for_a_new_identifier_share_its_session(service: Any)
 
 async def test_a_burst_of_clients_never_gets_more_sessions_than_there_are(start_pool: Any) -> None:
     service = await start_pool(max_sessions=2, spares=1)
-    calls = [service.call("POST", "/executions", identifier=f"burst-{n}", json={"code": "1"}) for n in range(6)]
+    calls = [
+        service.call("POST", "/executions", identifier=f"burst-{n}", json={"code": "1"}) for n in range(6)
+    ]
     statuses = sorted(status for status, _ in await asyncio.gather(*calls))
     assert statuses == [200, 200, 429, 429, 429, 429]
 
@@ -109,7 +111,12 @@ async def test_a_pool_can_refuse_releases(start_pool: Any, refusal: int) -> None
 
 
 async def test_session_operations_do_not_exist_in_the_older_version(service: Any) -> None:
-    for method, path in (("DELETE", "/session"), ("GET", "/session"), ("GET", "/listSessions"), ("GET", "/metadata")):
+    for method, path in (
+        ("DELETE", "/session"),
+        ("GET", "/session"),
+        ("GET", "/listSessions"),
+        ("GET", "/metadata"),
+    ):
         assert (await service.call(method, path, version="2024-10-02-preview", identifier="test"))[0] == 404
 
 

@@ -1,0 +1,128 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.pool.processes import all_end, descendants
+
+ROOT = Path(__file__).parents[3]
+DETACHED = """const child = require('child_process').spawn(process.execPath,
+  ['-e', 'setInterval(() => {}, 1e6)'], { detached: true, stdio: 'ignore' }); child.unref(); 'started'"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        Path(name, "token").write_text("t\n")
+        yield Path(name)
+
+
+@contextmanager
+def pool(
+    folder: Path, *options: str, become: tuple[str, ...] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [
+        *become,
+        sys.executable,
+        "-m",
+        "worker.local.pool",
+        "--token-file",
+        str(folder / "token"),
+        *options,
+    ]
+    env = {**os.environ, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=-1, stderr=-1) as process:
+        try:
+            assert process.stdout
+            ready = process.stdout.readline()
+            assert ready, process.communicate()[1]
+            yield process, json.loads(ready)["endpoint"]
+        finally:
+            process.kill()
+
+
+def execute(endpoint: str, code: str, identifier: str = "test") -> Any:
+    url = f"{endpoint}/executions?api-version=2024-10-02-preview&identifier={identifier}"
+    headers = {"Authorization": "Bearer t", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps({"code": code}).encode(), headers)  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
+        return json.load(response)["result"]["executionResult"]
+
+
+def test_a_terminated_pool_ends_its_sessions_and_exits_with_zero_in_two_seconds(folder: Path) -> None:
+    with pool(folder) as (process, endpoint):
+        assert execute(endpoint, DETACHED) == "'started'"
+        under = descendants(process.pid)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 2
+        assert len(under) >= 3
+        assert all_end(under)
+
+
+def test_a_killed_pool_leaves_no_process_behind(folder: Path) -> None:
+    with pool(folder, "--spares", "2") as (process, endpoint):
+        assert execute(endpoint, DETACHED) == "'started'"
+        assert execute(endpoint, DETACHED, "other") == "'started'"
+        under = descendants(process.pid)
+        process.kill()
+        process.wait()
+        assert len(under) >= 6
+        assert all_end(under)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
+def test_it_runs_as_an_ordinary_user_too(folder: Path) -> None:
+    become = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    check = [*become, sys.executable, "-c", "import worker.local.pool"]
+    if subprocess.run(check, cwd=ROOT, check=False, capture_output=True).returncode != 0:  # noqa: S603 - fixed
+        pytest.skip("an ordinary user cannot read this checkout")
+    with pool(folder, become=become) as (process, endpoint):
+        assert execute(endpoint, "process.getuid()") == "1000"
+        assert execute(endpoint, DETACHED) == "'started'"
+        bomb = """$$.async(); let failed = 0; for (let n = 0; n < 60; n++) require('child_process').spawn(process.execPath,
+          ['-e', 'setInterval(() => {}, 1e6)'], {stdio: 'ignore'}).on('error', () => failed++).on('exit', () => failed++);
+          setTimeout(() => $$.done(failed > 0), 3000)"""
+        assert execute(endpoint, bomb) == "true"
+        under = descendants(process.pid)
+        process.kill()
+        process.wait()
+        assert len(under) >= 3
+        assert all_end(under)
+
+
+def test_without_its_tools_it_says_what_to_install(folder: Path) -> None:
+    command = [sys.executable, "-m", "worker.local.pool", "--token-file", str(folder / "token")]
+    env = {"PATH": "/nowhere"}
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "apt-get install bubblewrap" in run.stderr
+
+
+def test_without_a_sandbox_it_runs_only_on_demand_and_says_so(folder: Path) -> None:
+    with pool(folder, "--unsafe-no-sandbox") as (process, endpoint):
+        assert execute(endpoint, "Object.keys(process.env).sort().join()") == "'HOME,LANG,PATH,PWD,TMPDIR'"
+        under = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert "sandbox_disabled" in process.communicate()[1]
+        assert all_end(under)
+
+
+def test_an_unknown_quirk_is_refused(folder: Path) -> None:
+    (folder / "quirks.json").write_text('{"typo": true}')
+    command = [sys.executable, "-m", "worker.local.pool", "--token-file", str(folder / "token")]
+    command += ["--quirks", str(folder / "quirks.json")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    assert (run.returncode, "unknown quirks: typo" in run.stderr) == (1, True)
