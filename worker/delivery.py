@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.clock import now
 from worker.faults import LockLost, ServiceFault
 from worker.settlement import History
 
@@ -41,7 +41,7 @@ class Delivery:
     history: History = field(default_factory=History)
     queued_ms: float | None = None
     lock_seconds: float = 60.0
-    received_at: float = field(default_factory=time.monotonic)
+    received_at: float = field(default_factory=now)
     handle: object = None
 
     @property
@@ -64,11 +64,11 @@ async def keep_lock(delivery: Delivery, renew: Callable[[], Awaitable[None]], do
     deadline = delivery.received_at + length
     pause = length / 3
     while not await _is_set_within(done, pause):
-        asked_at = time.monotonic()
+        asked_at = now()
         try:
             await asyncio.wait_for(renew(), max(0.1, deadline - asked_at - length / 10))
         except (ServiceFault, TimeoutError) as error:
-            if time.monotonic() > deadline - length / 5:
+            if now() > deadline - length / 5:
                 raise LockLost("the lock could not be renewed in time") from error
             log.warning("lock_renewal_failed", reason=str(error))
             pause = length / 15

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from worker import __version__
 from worker.cell import run_cell
+from worker.clock import now
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
 from worker.patience import with_patience
 from worker.permits import SHARED
@@ -161,10 +161,10 @@ class _Stopwatch:
         self.restart()
 
     def restart(self) -> None:
-        self._since = time.monotonic()
+        self._since = now()
 
     def lap(self, name: str) -> None:
-        self.laps[name] = round((time.monotonic() - self._since) * 1000, 1)
+        self.laps[name] = round((now() - self._since) * 1000, 1)
         self.restart()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -58,7 +57,7 @@ def delivery_of(message: ServiceBusReceivedMessage) -> Delivery:
         history=history,
         queued_ms=max(0.0, now.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
         lock_seconds=lock_seconds,
-        received_at=time.monotonic(),
+        received_at=now(),
         handle=message,
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
+
+from worker.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,13 +25,13 @@ async def with_patience(call: Callable[[], Awaitable[T]], seconds: float, *fault
     Raises:
         Exception: the last fault, when the next try would begin after ``seconds``.
     """
-    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
+    deadline, pause = now() + seconds, FIRST_PAUSE_SECONDS
     while True:
         try:
             return await call()
         except faults as fault:
             wait = max(pause * random.uniform(0.5, 1.5), getattr(fault, "retry_after", None) or 0)  # noqa: S311 - jitter
-            if time.monotonic() + wait > deadline:
+            if now() + wait > deadline:
                 raise
             log.info("service_waited_for", reason=str(fault), wait_seconds=round(wait, 2))
         await asyncio.sleep(wait)

@@ -167,11 +167,16 @@ def _seconds(result: dict[str, Any]) -> str:
 def _gist(result: dict[str, Any]) -> str:
     """What the program said, in a line; of one that could not be run or was stopped, why."""
     stdout, stderr = (_lines((result.get(stream) or {}).get("text", "")) for stream in ("stdout", "stderr"))
-    message = _lines((result.get("error") or {}).get("message", ""))
+    message = _message(result.get("error") or {})
     thrown = [line for line in stderr if _THROWN.match(line)]
     ran = result["status"] in {"succeeded", "failed"}
     lines = [*stdout, *thrown, *message, *stderr] if ran else [*message, *stdout, *stderr]
     return printable(lines[0]) if lines else ""
+
+
+def _message(error: dict[str, Any]) -> list[str]:
+    field, lines = error.get("field"), _lines(error.get("message", ""))
+    return [f"{field}: {lines[0]}"] if field and lines and not lines[0].startswith(field) else lines
 
 
 def _lines(text: str) -> list[str]:

@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
+from worker.clock import now
 from worker.faults import CapacityFault, ServiceFault
 from worker.patience import with_patience
 
@@ -172,7 +172,7 @@ class SessionLeases:
         return task
 
     async def _release(self, permit: Permit, lease: Lease) -> None:
-        began = time.monotonic()
+        began = now()
         for pause in (0.2 * 4**n for n in range(RELEASE_TRIES)):
             try:
                 await self._pool.release(permit.index, lease.identifier)
@@ -180,7 +180,7 @@ class SessionLeases:
                 reason = str(error)
                 await asyncio.sleep(pause)
             else:
-                lease.release_ms = (time.monotonic() - began) * 1000
+                lease.release_ms = (now() - began) * 1000
                 self._permits.give_back(permit)
                 return
         log.error(
