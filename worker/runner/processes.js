@@ -28,8 +28,9 @@ function supervise(run, place) {
 }
 
 function flags(run) {
-  // The old generation ends a little earlier than the process, so that V8 can say so on stderr.
-  const heap = ["--max-old-space-size=" + (run.memory_mb - Math.min(32, run.memory_mb >> 2))];
+  // A heap that V8 may fill to the limit passes the bound of the whole process a little before: much lower, and V8
+  // collects garbage for seconds before it gives up.
+  const heap = ["--max-old-space-size=" + run.memory_mb];
   const [major, minor] = process.versions.node.split(".").map(Number);
   // Node 20.19 finds module syntax in a .js file by itself; before, it has to be told, and 20.18 warns about it.
   if (major > 20 || minor > 18) return heap;
@@ -50,7 +51,7 @@ function environment(run, base) {
 
 function look(watch) {
   const { run, place } = watch;
-  if (overflowed(run, place)) return stop(watch, "output");
+  if (overflowed(run, place)) return stop(watch, exhausted(place.err) ? "memory" : "output");
   const own = read(`/proc/${watch.pid}/status`);
   watch.peak = Math.max(watch.peak, kilobytes(own, "VmHWM"));
   if (++watch.ticks % TICKS_PER_WALK === 0) {
@@ -73,17 +74,18 @@ function verdict(watch, signal) {
   return { ended_by: endedBy(), peak_memory_bytes: peak };
 
   function endedBy() {
+    if (reason === "memory" || (signal && exhausted(place.err))) return "memory";
     if (overflowed(run, place)) return "output";
-    // It ended by itself before the signal came.
-    if (reason !== "exit" && signal === "SIGKILL") return reason;
-    return signal && exhausted(place.err) ? "memory" : "exit";
+    // With another signal or none it ended by itself before ours came.
+    return signal === "SIGKILL" ? reason : "exit";
   }
 }
 
+// V8 says first on stderr that its heap is full, and more than a small bound of output takes.
 function exhausted(fd) {
   const { size } = fs.fstatSync(fd);
   const tail = slice(fd, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES)).toString("latin1");
-  return /JavaScript heap out of memory|FATAL ERROR: .*Allocation failed|Fatal process out of memory/.test(tail);
+  return /<--- Last few GCs --->|FATAL ERROR: .*Allocation failed|Fatal process out of memory/.test(tail);
 }
 
 const overflowed = (run, place) => [place.out, place.err].some((fd) => fs.fstatSync(fd).size > run.output_bytes);

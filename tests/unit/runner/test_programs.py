@@ -248,6 +248,12 @@ def test_more_memory_than_allowed_ends_it(kernel: Kernel, name: str) -> None:
     assert run.peak_memory_bytes < 400 << 20
 
 
+def test_what_v8_says_of_a_full_heap_is_no_offence_against_the_bound_of_output(kernel: Kernel) -> None:
+    code = "console.error('\\n<--- Last few GCs --->\\n' + 'x'.repeat(500)); process.abort()"
+    run = kernel.one(code, replace(QUICK, output_bytes=100))
+    assert (run.ended_by, run.stderr.size) == ("memory", 100)
+
+
 def test_memory_within_the_limit_is_no_offence(kernel: Kernel) -> None:
     code = "const b = Buffer.alloc(50 << 20, 1); setTimeout(() => console.log(b.length), 150)"
     run = kernel.one(code, replace(QUICK, memory_mb=64))
