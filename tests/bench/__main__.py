@@ -1,4 +1,7 @@
-"""``python -m tests.bench``: measures the worker, the local stack, and a bare loop beside them."""
+"""``python -m tests.bench``: measures the worker, the local stack, and a bare loop beside them.
+
+How a run is measured stands in ``tests.bench.scenarios``.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import Row, Target
+from tests.bench.parts import LOCAL_STACK, measure_broker, measure_first_result, measure_pool
+from tests.bench.profiling import tables
 from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_WIDTH = 150
 _COLUMNS = {
     "jobs_per_second": "jobs/s",
     "efficiency": "slot efficiency",
@@ -66,6 +72,23 @@ class Bench:
             yield few
             many = await measure_memory(self._place(), 10_000 if self._quick else 100_000)
             yield _compared(few, many)
+        async for row in self._parts():
+            yield row
+
+    async def profile(self) -> list[Table]:
+        """What the worker's CPU is spent on, under the first of the loads wanted."""
+        load = next(load for load in loads(quick=self._quick) if self._wanted(load.name))
+        samples = self._folder / "samples.json"
+        row = await measure(load, JSWORKER, self._place(), samples)
+        return tables(samples, row.figures["worker_cpu_ms"])
+
+    async def _parts(self) -> AsyncIterator[Row]:
+        if self._wanted("broker"):
+            yield await measure_broker(self._place(), 1000 if self._quick else 4000)
+        if self._wanted("session pool"):
+            yield await measure_pool(self._place(), 20 if self._quick else 100)
+        if self._wanted("first result"):
+            yield await measure_first_result(self._place())
 
     def _wanted(self, name: str) -> bool:
         return self._only in name
@@ -85,22 +108,29 @@ def _compared(few: Row, many: Row) -> Row:
 @click.option("--quick", is_flag=True, help="A quarter of the jobs, a tenth of the waiting messages.")
 @click.option("--only", default="", help="Only what has this in its name.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout in place of the table.")
-def main(*, quick: bool, only: str, as_json: bool) -> None:
+@click.option("--profile", is_flag=True, help="Say what the worker's CPU is spent on, under one load.")
+def main(*, quick: bool, only: str, as_json: bool, profile: bool) -> None:
     """Measure the worker and the local stack; exits 1 when a target is missed."""
+    console = Console(width=max(Console().width, _WIDTH))
     with tempfile.TemporaryDirectory(prefix="jsworker-bench-") as folder:
-        rows = asyncio.run(_collected(Bench(Path(folder), only, quick=quick)))
+        bench = Bench(Path(folder), only, quick=quick)
+        if profile:
+            console.print(*asyncio.run(bench.profile()))
+            return
+        rows = asyncio.run(_collected(bench))
     if as_json:
         click.echo(json.dumps({"machine": machine(), "rows": [row.document() for row in rows]}, indent=1))
     else:
-        Console(width=max(Console().width, 150)).print(table(rows))
-        click.echo(machine())
+        console.print(table(rows))
+        console.print(*(f"{row.scenario}: {_figures(row)}" for row in rows if row.contender == LOCAL_STACK))
+        console.print(machine())
     sys.exit(0 if all(target.met for row in rows for target in row.targets) else 1)
 
 
 async def _collected(bench: Bench) -> list[Row]:
     rows = []
     async for row in bench.rows():
-        click.echo(f"{row.scenario} · {row.contender}: {_targets(row) or row.figures}", err=True)
+        click.echo(f"{row.scenario} · {row.contender}: {_figures(row)}", err=True)
         rows.append(row)
     return rows
 
@@ -112,6 +142,10 @@ def table(rows: list[Row]) -> Table:
         figures = (_shown(row.figures.get(name)) for name in _COLUMNS)
         result.add_row(row.scenario, row.contender, *figures, _targets(row))
     return result
+
+
+def _figures(row: Row) -> str:
+    return ", ".join(f"{name} {_shown(value)}" for name, value in row.figures.items())
 
 
 def _shown(value: float | None) -> str:

@@ -8,6 +8,7 @@ first send until the worker is quiet again, so that it includes settlements and 
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 JSWORKER = "jsworker"
 BARE_LOOP = "bare SDK loop"
-_COMMANDS = {JSWORKER: ("-m", "worker.cli", "run"), BARE_LOOP: ("-m", "tests.bench.bare_loop")}
+_COMMANDS = {JSWORKER: ("worker.cli", "run"), BARE_LOOP: ("tests.bench.bare_loop",)}
 _OPEN_SECONDS = 60
 
 
@@ -66,12 +67,15 @@ async def ready_run(
     folder: Path, contender: str, sessions: int, profile: Path | None = None
 ) -> AsyncIterator[Run]:
     """Start the stack and a worker on it; begins when the worker is ready."""
-    command = (*(("-m", "cProfile", "-o", str(profile)) if profile else ()), *_COMMANDS[contender])
+    sampler = ("tests.bench.sampler", str(profile)) if profile else ()
+    command = ("-m", *sampler, *_COMMANDS[contender])
     async with (
         stack(folder, sessions) as services,
         process(command, folder / "worker.log", services.environ) as worker,
     ):
         await _warm_up(services, worker, 2 * sessions)
+        if profile:
+            worker.child.send_signal(signal.SIGUSR1)
         yield Run(services, worker)
 
 
@@ -136,7 +140,7 @@ async def measure_memory(folder: Path, waiting: int, sessions: int = 64) -> Row:
     async with stack(folder, sessions) as services:
         (code,) = await services.upload("memory", ["// wait 0.1\n"])
         await services.send("memory", [code] * waiting)
-        async with process(_COMMANDS[JSWORKER], folder / "worker.log", services.environ) as worker:
+        async with process(("-m", *_COMMANDS[JSWORKER]), folder / "worker.log", services.environ) as worker:
             await services.wait_for_results("memory/", done, worker, _OPEN_SECONDS + done / 10)
             await asyncio.sleep(2)
             memory = worker.peak_memory_mb()
