@@ -12,7 +12,7 @@ from worker.faults import AlreadyCommitted, BlobMissing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from worker.blobs import Content
+    from worker.inputs import Content
     from worker.messages import Outgoing
 
 MAX_MANIFEST_BYTES = 1 << 30

@@ -11,7 +11,7 @@ from worker.batch import MAX_MANIFEST_BYTES, Folder, Store
 from worker.faults import BlobMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 SOONEST_SECONDS = 0.2
 LATEST_SECONDS = 2.0
@@ -76,7 +76,7 @@ async def follow(
     folder: Folder,
     ids: Iterable[str],
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> AsyncIterator[Progress]:
+) -> AsyncGenerator[Progress]:
     """The progress of a batch after each look at it, until all of its jobs have a result."""
     progress = Progress(ids)
     records = _Records(store, folder)

@@ -32,7 +32,11 @@ async def _run(job: dict[str, Any], turns: asyncio.Semaphore) -> None:
     async with turns:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             program = _written(Path(folder, "main.js"), job["code"]["inline"])
-            command = [NODE, f"--max-old-space-size={limits.get('memory_mb', 512)}", program]
+            command: list[Path | str] = [
+                NODE,
+                f"--max-old-space-size={limits.get('memory_mb', 512)}",
+                program,
+            ]
             await _finish(command, job.get("stdin") or "", limits.get("timeout_seconds", 10))
 
 

@@ -20,6 +20,7 @@ from worker.cli.progress import show
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, log_to, run
 from worker.cli.submit import candidates, check_sources, send
+from worker.faults import ServiceFault
 from worker.local.background import running
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
@@ -88,7 +89,7 @@ async def _grade(grading: Grading, paths: Sequence[Path], lines: Path | None) ->
     try:
         async with _settings(grading) as settings, open_client(settings) as client:
             return await _run(grading, settings, client, jobs)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, ServiceFault, ExceptionGroup):
         click.echo(f"jsworker: stopped; to go on, run it again with --batch {grading.batch}", err=True)
         raise
 
@@ -157,7 +158,8 @@ def _exception(worker: asyncio.Task[int]) -> BaseException | None:
 
 
 def _why(grading: Grading) -> str:
-    return "its log is above" if grading.verbose else f"see {_log_file(grading)}"
+    log_is = "its log is above" if grading.verbose else f"see {_log_file(grading)}"
+    return f"{log_is}; to go on, run it again with --batch {grading.batch}"
 
 
 def _log_file(grading: Grading) -> Path:

@@ -31,15 +31,19 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Failure(click.ClickException):
-    """An expected failure: one line that says what to do, and the exit status."""
+    """An expected failure: one line that says what to do."""
 
-    def __init__(self, message: str, status: int = UNDONE) -> None:
-        super().__init__(message)
-        self.exit_code = status
+    exit_code = UNDONE
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it as programs do, whose output may be mixed with that of others."""
         click.echo(f"jsworker: error: {self.message}", file=file, err=True)
+
+
+class Misused(Failure):
+    """The settings cannot be used."""
+
+    exit_code = MISUSED
 
 
 def run(main: Coroutine[Any, Any, int]) -> NoReturn:
@@ -90,8 +94,8 @@ def output(path: Path | None) -> Iterator[TextIO]:
         stdout = click.get_text_stream("stdout", errors="backslashreplace")
         yield stdout
         stdout.flush()
-    elif path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8") as file:  # a device or a pipe
+    elif path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("w", encoding="utf-8") as file:  # a device or a pipe must not be replaced
             yield file
     else:
         with _replacing(path) as file:
@@ -105,7 +109,7 @@ def examples(*lines: str) -> str:
 
 def batch_name(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Check the name of a batch."""
-    if value is not None and (not re.match(NAME, value) or ".." in value or value.endswith(".")):
+    if value is not None and (not re.fullmatch(NAME, value) or ".." in value or value.endswith(".")):
         raise click.BadParameter("a name has letters, digits, '.', '_' and '-', at most 128, no '..'")
     return value
 
@@ -141,7 +145,7 @@ def _first(error: BaseException) -> BaseException:
 def _failure(error: BaseException) -> BaseException:
     match error:
         case SettingsError():
-            return Failure(str(error), MISUSED)
+            return Misused(str(error))
         case BatchError() | ServiceFault() | StackError():
             return Failure(str(error))
         case OSError() if error.errno is not None and error.errno != errno.EPIPE:

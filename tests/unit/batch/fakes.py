@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from worker.blobs import Content
 from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge, InfrastructureFault
+from worker.inputs import Content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -13,7 +13,7 @@ from worker.batch import Folder
 from worker.report import READ_AHEAD, JsonArray, JsonLines, Table, printable, write
 
 if TYPE_CHECKING:
-    from worker.blobs import Content
+    from worker.inputs import Content
 
 FOLDER = Folder("results", "hw1")
 
@@ -61,7 +61,7 @@ async def test_an_accepted_verdict_falls_not_short_and_another_does() -> None:
 async def test_only_a_bounded_number_of_results_is_read_ahead() -> None:
     ids = [str(number) for number in range(100)]
     blobs = await stored(*map(result, ids))
-    ahead = []
+    ahead: list[int] = []
 
     class Out(io.StringIO):
         def write(self, text: str) -> int:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 JOB = {"version": 1, "id": "a", "code": {"inline": "1"}}
 
 
-def write(folder: Path, *lines: dict[str, Any] | str) -> Path:
+def write(folder: Path, *lines: object) -> Path:
     file = folder / "jobs.jsonl"
     file.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
     return file
