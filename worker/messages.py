@@ -38,8 +38,8 @@ class Outgoing:
 
 def delivery_of(message: ServiceBusReceivedMessage) -> Delivery:
     """What the core needs of a message; says so when this machine's clock makes nonsense of its lock."""
-    now = datetime.now(UTC)
-    lock_seconds = (message.locked_until_utc - now).total_seconds() if message.locked_until_utc else 0.0
+    received = datetime.now(UTC)
+    lock_seconds = (message.locked_until_utc - received).total_seconds() if message.locked_until_utc else 0.0
     if not _NORMAL_LOCK[0] <= lock_seconds <= _NORMAL_LOCK[1]:
         log.error(
             "clock_skewed",
@@ -55,7 +55,7 @@ def delivery_of(message: ServiceBusReceivedMessage) -> Delivery:
         sequence_number=message.sequence_number or 0,
         delivery_count=message.delivery_count or 0,
         history=history,
-        queued_ms=max(0.0, now.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
+        queued_ms=max(0.0, received.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
         lock_seconds=lock_seconds,
         received_at=now(),
         handle=message,
