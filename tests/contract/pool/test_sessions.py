@@ -1,16 +1,16 @@
 import asyncio
 import time
-from typing import Any
 
 import pytest
 
+from tests.contract.pool.service import Service, StartPool
 from worker.local.pool import Quirks
 from worker.local.pool.quirks import WhenFull
 
 LOOP = "while (true);"
 
 
-async def test_a_full_pool_refuses_a_new_session_until_one_is_released(start_pool: Any) -> None:
+async def test_a_full_pool_refuses_a_new_session_until_one_is_released(start_pool: StartPool) -> None:
     service = await start_pool(max_sessions=1)
     await service.execute("1", identifier="first")
     status, body = await service.call("POST", "/executions", identifier="second", json={"code": "1"})
@@ -24,7 +24,7 @@ async def test_a_full_pool_refuses_a_new_session_until_one_is_released(start_poo
     [(WhenFull.NOT_FOUND, 404, "no session available"), (WhenFull.ALLOCATING, 500, "allocating pod")],
 )
 async def test_a_full_pool_can_say_so_in_other_ways(
-    start_pool: Any, quirk: WhenFull, status: int, text: str
+    start_pool: StartPool, quirk: WhenFull, status: int, text: str
 ) -> None:
     service = await start_pool(max_sessions=1, quirks=Quirks(when_full=quirk))
     await service.execute("1", identifier="first")
@@ -32,7 +32,7 @@ async def test_a_full_pool_can_say_so_in_other_ways(
     assert (answered, text in body["error"]["message"]) == (status, True)
 
 
-async def test_an_idle_session_goes_after_the_cooldown(start_pool: Any) -> None:
+async def test_an_idle_session_goes_after_the_cooldown(start_pool: StartPool) -> None:
     service = await start_pool(max_sessions=1, cooldown_seconds=0.3)
     await service.execute("var kept = 1")
     deadline = time.monotonic() + 10
@@ -42,26 +42,26 @@ async def test_an_idle_session_goes_after_the_cooldown(start_pool: Any) -> None:
     assert (await service.execute("typeof kept"))["executionResult"] == "'undefined'"
 
 
-async def test_a_session_in_use_does_not_expire(start_pool: Any) -> None:
+async def test_a_session_in_use_does_not_expire(start_pool: StartPool) -> None:
     service = await start_pool(cooldown_seconds=0.2)
     result = await service.execute("$$.async(); setTimeout(() => $$.done('ran'), 1000)")
     assert result["executionResult"] == "'ran'"
 
 
-async def test_a_release_ends_a_run_under_way(service: Any) -> None:
+async def test_a_release_ends_a_run_under_way(service: Service) -> None:
     running = asyncio.create_task(service.execute(LOOP))
-    while "test" not in await service.allocated():
+    while "test" not in await service.allocated():  # noqa: ASYNC110 - the pool is asked, it does not tell
         await asyncio.sleep(0.01)
     assert (await service.call("DELETE", "/session", identifier="test"))[0] == 204
     assert (await running)["stderr"] == "Execution aborted"
 
 
-async def test_releasing_what_is_not_there_names_the_missing_session(service: Any) -> None:
+async def test_releasing_what_is_not_there_names_the_missing_session(service: Service) -> None:
     status, body = await service.call("DELETE", "/session", identifier="nobody")
     assert (status, body["error"]["code"]) == (404, "NoSessionFoundError")
 
 
-async def test_a_released_identifier_gets_a_session_without_memory(service: Any) -> None:
+async def test_a_released_identifier_gets_a_session_without_memory(service: Service) -> None:
     await service.execute("var kept = 1")
     await service.upload("kept.txt", b"1")
     await service.call("DELETE", "/session", identifier="test")
@@ -69,7 +69,7 @@ async def test_a_released_identifier_gets_a_session_without_memory(service: Any)
     assert found["executionResult"] == "[ 'undefined', 0 ]"
 
 
-async def test_the_sessions_of_a_pool_can_be_listed_and_shown(service: Any) -> None:
+async def test_the_sessions_of_a_pool_can_be_listed_and_shown(service: Service) -> None:
     await service.execute("1", identifier="first")
     _, listed = await service.call("GET", "/listSessions")
     status, shown = await service.call("GET", "/session", identifier="first")
@@ -80,13 +80,13 @@ async def test_the_sessions_of_a_pool_can_be_listed_and_shown(service: Any) -> N
     assert await service.allocated() == ["first"]
 
 
-async def test_two_requests_for_a_new_identifier_share_its_session(service: Any) -> None:
+async def test_two_requests_for_a_new_identifier_share_its_session(service: Service) -> None:
     await asyncio.gather(*(service.execute(f"var v{n} = {n}") for n in range(3)))
     assert (await service.execute("v0 + v1 + v2"))["executionResult"] == "3"
     assert await service.allocated() == ["test"]
 
 
-async def test_a_burst_of_clients_never_gets_more_sessions_than_there_are(start_pool: Any) -> None:
+async def test_a_burst_of_clients_never_gets_more_sessions_than_there_are(start_pool: StartPool) -> None:
     service = await start_pool(max_sessions=2, spares=1)
     calls = [
         service.call("POST", "/executions", identifier=f"burst-{n}", json={"code": "1"}) for n in range(6)
@@ -95,7 +95,7 @@ async def test_a_burst_of_clients_never_gets_more_sessions_than_there_are(start_
     assert statuses == [200, 200, 429, 429, 429, 429]
 
 
-async def test_an_allocation_can_be_slow(start_pool: Any) -> None:
+async def test_an_allocation_can_be_slow(start_pool: StartPool) -> None:
     service = await start_pool(quirks=Quirks(allocation_seconds=0.5))
     started = time.monotonic()
     await service.execute("1")
@@ -103,14 +103,14 @@ async def test_an_allocation_can_be_slow(start_pool: Any) -> None:
 
 
 @pytest.mark.parametrize("refusal", [405, 501])
-async def test_a_pool_can_refuse_releases(start_pool: Any, refusal: int) -> None:
+async def test_a_pool_can_refuse_releases(start_pool: StartPool, refusal: int) -> None:
     service = await start_pool(quirks=Quirks(delete_refused=refusal))
     await service.execute("1")
     assert (await service.call("DELETE", "/session", identifier="test"))[0] == refusal
     assert await service.allocated() == ["test"]
 
 
-async def test_session_operations_do_not_exist_in_the_older_version(service: Any) -> None:
+async def test_session_operations_do_not_exist_in_the_older_version(service: Service) -> None:
     for method, path in (
         ("DELETE", "/session"),
         ("GET", "/session"),
@@ -120,7 +120,7 @@ async def test_session_operations_do_not_exist_in_the_older_version(service: Any
         assert (await service.call(method, path, version="2024-10-02-preview", identifier="test"))[0] == 404
 
 
-async def test_metadata_names_the_sandbox_and_the_version_of_node(service: Any) -> None:
+async def test_metadata_names_the_sandbox_and_the_version_of_node(service: Service) -> None:
     _, body = await service.call("GET", "/metadata")
     version = (await service.execute("process.version"))["executionResult"].strip("'")
     assert (body["nodeVersion"], body["sandbox"]) == (version, "bubblewrap+seccomp")
