@@ -12,6 +12,7 @@ import structlog
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpMessageBodyType
 
+from worker.clock import now
 from worker.delivery import Delivery
 from worker.settlement import History
 

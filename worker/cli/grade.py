@@ -130,7 +130,7 @@ async def _run(grading: Grading, settings: WorkerSettings, client: Client, jobs:
     results = asyncio.create_task(_results(grading, settings, client, jobs, stop))
     try:
         await asyncio.wait((worker, results), return_when=asyncio.FIRST_COMPLETED)
-        if worker.done() and not stop.is_set():
+        if not results.done():
             raise BatchError(f"the worker ended early: {_why(grading)}") from _exception(worker)
         return await results
     finally:
