@@ -16,7 +16,19 @@ function substitute(name, exports) {
   require.cache[filename] = { id: filename, filename, loaded: true, exports };
 }
 
-substitute("lokijs", journaled(azuriteRequire("lokijs")));
+// Azurite looks blobs up by account, container and name, in this order, and LokiJS uses an index for the first alone:
+// with all blobs in one account, each look-up would go through all of them.
+function namesFirst(Loki) {
+  const { findAnd } = Loki.Resultset.prototype;
+  const isName = (condition) => "name" in condition || "blobName" in condition;
+  const reordered = function reordered(conditions) {
+    return findAnd.call(this, [...conditions].sort((a, b) => isName(b) - isName(a)));
+  };
+  Object.assign(Loki.Resultset.prototype, { findAnd: reordered, $and: reordered });
+  return Loki;
+}
+
+substitute("lokijs", journaled(namesFirst(azuriteRequire("lokijs"))));
 // Nothing is ever sent, and loading its client takes as long as all the rest of Azurite.
 substitute("applicationinsights", {});
 // Metadata is not synced either (journal.js says why): waiting for the disk on each write would promise nothing more.

@@ -6,9 +6,7 @@
 // The promise covers killed processes, not power cuts: the page cache survives the former, and nothing is synced.
 //
 //   DB.journal.7   one line for each transaction: a JSON array of changes, made in one run without an await
-//   DB             the snapshot; it covers all segments opened before it was taken, and those are then removed
-//
-// Changes are idempotent, so a segment that outlived its snapshot does no harm when it is replayed over it.
+//   DB             the snapshot; it names the first segment it does not cover, and those before it are removed
 const fs = require("node:fs");
 const path = require("node:path");
 
@@ -117,7 +115,8 @@ class Journal {
   loadDatabase(file, callback) {
     try {
       const database = JSON.parse(fs.readFileSync(file, "utf8"));
-      replayAll(database, segmentsOf(file));
+      const segments = segmentsOf(file).filter((segment) => segment.number >= database.firstSegment);
+      replayAll(database, segments);
       callback(database);
     } catch (error) {
       callback(new Error(`${file} or its journal is damaged (${error.message}); without its directory the store is empty`));
@@ -132,7 +131,7 @@ class Journal {
     this.openSegment(this.number + 1);
     this.snapshotBytes = text.length;
     const draft = `${file}.new`;
-    fs.writeFile(draft, text, { mode: 0o600 }, (error) => {
+    fs.writeFile(draft, `{"firstSegment":${this.number},${text.slice(1)}`, { mode: 0o600 }, (error) => {
       if (error) return callback(error);
       fs.renameSync(draft, file);
       covered.forEach((segment) => fs.unlinkSync(segment.file));
