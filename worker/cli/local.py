@@ -28,8 +28,8 @@ STATE = click.option(
 
 
 def sessions_by_default() -> int:
-    """Two for each processor: a session waits as much as it computes."""
-    return 2 * len(os.sched_getaffinity(0))
+    """One for each processor, at least two: limits are wall time, which programs must not take from another."""
+    return max(2, len(os.sched_getaffinity(0)))
 
 
 @click.group("local")
@@ -46,7 +46,7 @@ def command() -> None:
     ),
 )
 @STATE
-@click.option("--max-sessions", type=click.IntRange(1, 600), help="Sessions at a time; two a processor.")
+@click.option("--max-sessions", type=click.IntRange(1, 600), help="Sessions at a time; one a processor by default.")
 @click.option(
     "--spares", type=click.IntRange(0, 100), default=1, show_default=True, help="Sessions kept ready."
 )
