@@ -83,16 +83,29 @@ def test_the_reason_why_it_does_not_come_up_is_told(tmp_path: Path) -> None:
     assert running(tmp_path) is None
 
 
-async def in_foreground(state_dir: Path) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
+async def starting_in_foreground(state_dir: Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         *PYTHON,
         "worker.local.stack",
         *config(state_dir).arguments(),
         env={**os.environ, **MODULE_PATH},
         stderr=PIPE,
     )
+
+
+async def in_foreground(state_dir: Path) -> asyncio.subprocess.Process:
+    process = await starting_in_foreground(state_dir)
     await asyncio.to_thread(wait_until, lambda: running(state_dir) is not None, seconds=30)
     return process
+
+
+async def test_nothing_outlives_kill_9_of_a_stack_that_is_just_starting(tmp_path: Path) -> None:
+    """The leak check that follows each test is this test's assertion, too."""
+    process = await starting_in_foreground(tmp_path)
+    await asyncio.to_thread(wait_until, (tmp_path / "logs" / "broker.log").exists, seconds=10)
+    process.kill()
+    await process.communicate()
+    assert running(tmp_path) is None
 
 
 async def test_ctrl_c_stops_it_in_order(tmp_path: Path) -> None:
