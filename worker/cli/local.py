@@ -28,7 +28,7 @@ STATE = click.option(
 
 
 def sessions_by_default() -> int:
-    """One for each processor, at least two: limits are wall time, which programs must not take from another."""
+    """One a processor, at least two: limits are wall time, which programs must not take from each other."""
     return max(2, len(os.sched_getaffinity(0)))
 
 
@@ -46,7 +46,7 @@ def command() -> None:
     ),
 )
 @STATE
-@click.option("--max-sessions", type=click.IntRange(1, 600), help="Sessions at a time; one a processor by default.")
+@click.option("--max-sessions", type=click.IntRange(1, 600), help="Sessions at a time; one a processor.")
 @click.option(
     "--spares", type=click.IntRange(0, 100), default=1, show_default=True, help="Sessions kept ready."
 )
