@@ -130,3 +130,12 @@ def test_an_unknown_quirk_is_refused(folder: Path) -> None:
     command += ["--quirks", str(folder / "quirks.json")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
     assert (run.returncode, "unknown quirks: typo" in run.stderr) == (1, True)
+
+
+def test_where_namespaces_are_not_allowed_it_says_how_to_allow_them(folder: Path) -> None:
+    user = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+    command = ["bwrap", *user, "--dev-bind", "/", "/", sys.executable, "-m", "worker.local.pool"]
+    command += ["--token-file", str(folder / "token")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "unprivileged user namespaces are needed" in run.stderr

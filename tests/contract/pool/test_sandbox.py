@@ -164,3 +164,14 @@ async def test_a_full_temporary_directory_is_an_error_of_the_program(start_pool:
     write = "for (let n = 0; n < 9; n++) fs.writeFileSync(os.tmpdir() + '/' + n, Buffer.alloc(1e6))"
     assert "ENOSPC" in (await service.execute(write))["stderr"]
     assert "EFBIG" in (await service.execute("fs.writeFileSync('big', Buffer.alloc(3e6))"))["stderr"]
+
+
+async def test_its_children_cannot_look_into_the_kernel(service: Service) -> None:
+    code = """['mem', 'environ', 'maps', 'root', 'cwd'].map((name) => [`fs.readlinkSync('/proc/1/${name}')`,
+      `fs.openSync('/proc/1/${name}')`].map((probe) => run(probe).status)).join()"""
+    result = await service.execute(CHILD + code, timeoutInSeconds=60)
+    assert result["executionResult"] == "'1,1,1,1,1,1,1,1,1,1'"
+    assert (await service.execute("fs.readlinkSync('/proc/self/exe')"))[
+        "executionResult"
+    ] == "'/usr/bin/node'"
+    assert int((await service.execute("process.memoryUsage().rss"))["executionResult"]) > MEGABYTE

@@ -36,6 +36,7 @@
     'write to /dev/shm': () => opens('/dev/shm/x', 'w'),
     'write to /proc/sys': () => some(['kernel/core_pattern', 'kernel/hostname', 'vm/drop_caches'],
       (name) => opens(`/proc/sys/${name}`, 'r+')),
+    "change the memory of the session's kernel": () => opens('/proc/self/mem', 'r+'),
     'write to sysrq': () => opens('/proc/sysrq-trigger', 'w'),
     'run another program': () => some(['/bin/sh', '/bin/ls', '/usr/bin/env', '/usr/bin/python3'],
       (path) => spawnSync(path, ['-c', '']).error === undefined),

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from worker.local.pool import sandbox
+from worker.local.pool import requirements, sandbox
 from worker.local.pool.config import MEGABYTE, PoolConfig
 from worker.local.pool.file_routes import FileRoutes
 from worker.local.pool.gate import Gate, middleware
@@ -105,5 +105,5 @@ def _sandbox(config: PoolConfig) -> sandbox.Sandbox:
     if config.unsafe_no_sandbox:
         event(logging.WARNING, "sandbox_disabled", risk="programs run with the rights of this user")
         return sandbox.Unconfined(config.node, source, config.limits)
-    sandbox.check(config.node)
+    requirements.check(config.node)
     return sandbox.Bubblewrap(config.node, source, config.limits)

@@ -1,7 +1,6 @@
 """How a session's processes are confined: bubblewrap with a system call filter, or not at all."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Protocol
 
 from worker.local.pool import seccomp
 from worker.local.pool.config import Limits
-from worker.local.pool.errors import StartError
+from worker.local.pool.shelf import shelved
 
 SESSION_ID = 1000
 NODE = "/usr/bin/node"
@@ -50,9 +49,6 @@ class Sandbox(Protocol):
 
         The calling thread must outlive the session: it dies with the thread that started it.
         """
-
-    def close(self) -> None:
-        """Remove what the sandboxes shared."""
 
 
 def environment(channel: int, *, home: str, data: str) -> dict[str, str]:
@@ -138,7 +134,7 @@ class Bubblewrap:
     def __init__(self, node: Path, source: str, limits: Limits) -> None:
         self._limits = limits
         self._filter = seccomp.program()
-        self._shelf, self._node = _reachable(node)
+        self._node = shelved(node)
         self._before, self._after = self._arguments(shared_libraries(node), source)
 
     def launch(self, channel: int, uid: int | None) -> Launch:
@@ -165,11 +161,6 @@ class Bubblewrap:
                 os.close(fd)
         return Launch(popen, info, None)
 
-    def close(self) -> None:
-        """Remove the copy of Node, if one was needed."""
-        if self._shelf is not None:
-            shutil.rmtree(self._shelf, ignore_errors=True)
-
     def _arguments(self, libraries: list[str], source: str) -> tuple[list[str], list[str]]:
         user = [
             "--uid",
@@ -195,19 +186,6 @@ class Bubblewrap:
         return before, ["--remount-ro", "/", "--chdir", DATA, "--", NODE, "--eval", source]
 
 
-def _reachable(node: Path) -> tuple[Path | None, Path]:
-    """Return a path of Node that every user can run, and the directory that was made for it, if any."""
-    everywhere = all(parent.stat().st_mode & 0o001 for parent in node.resolve().parents)
-    if os.geteuid() != 0 or (everywhere and node.stat().st_mode & 0o005 == 0o005):  # noqa: PLR2004 - r-x for others
-        return None, node
-    shelf = Path(tempfile.mkdtemp(prefix="jsworker-node-"))
-    shelf.chmod(0o755)
-    copy = shelf / "node"
-    shutil.copyfile(node, copy)
-    copy.chmod(0o755)
-    return shelf, copy
-
-
 class Unconfined:
     """No sandbox: plain processes with a scrubbed environment and resource limits."""
 
@@ -215,7 +193,7 @@ class Unconfined:
 
     def __init__(self, node: Path, source: str, limits: Limits) -> None:
         self._limits, self._source = limits, source
-        self._shelf, self._node = _reachable(node)
+        self._node = shelved(node)
 
     def launch(self, channel: int, uid: int | None) -> Launch:
         """Start a kernel as it is; see `Sandbox.launch`. The descriptor is all that ends it with the pool."""
@@ -226,32 +204,3 @@ class Unconfined:
         env = environment(channel, home=str(directory), data=str(directory))
         popen = start(command, fds=[channel], env=env, cwd=str(directory))
         return Launch(popen, None, directory)
-
-    def close(self) -> None:
-        """Remove the copy of Node, if one was needed."""
-        if self._shelf is not None:
-            shutil.rmtree(self._shelf, ignore_errors=True)
-
-
-def check(node: Path) -> None:
-    """Find out whether sessions can be confined here.
-
-    Raises:
-        StartError: what is missing, and how to get it.
-    """
-    if not node.is_file():
-        raise StartError(f"there is no Node at {node}: pip install 'jsworker[local]'")
-    missing = [tool for tool in ("bwrap", "prlimit", "setpriv", "ldd") if shutil.which(tool) is None]
-    if missing:
-        packages = {
-            "bwrap": "bubblewrap",
-            "prlimit": "util-linux",
-            "setpriv": "util-linux",
-            "ldd": "libc-bin",
-        }
-        names = " ".join(sorted({packages[tool] for tool in missing}))
-        raise StartError(f"{', '.join(missing)} not found: apt-get install {names}")
-    if not seccomp.supported():
-        raise StartError(
-            "there is no system call filter for this kind of machine (x86_64 and aarch64 have one)"
-        )

@@ -139,7 +139,6 @@ class Launcher:
     def close(self) -> None:
         """End the thread, and with it what it started; give the user ids back."""
         self._thread.shutdown()
-        self._sandbox.close()
         if self._uids is not None:
             self._uids.close()
 
