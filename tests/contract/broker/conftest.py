@@ -7,46 +7,66 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
 from worker.local.broker import Broker, BrokerConfig, QueueSettings
 
-QUEUES = (
-    QueueSettings(name="Jobs", max_delivery_count=3),
-    QueueSettings(name="short-locks", lock_duration_seconds=1.5, max_delivery_count=2),
-    QueueSettings(name="buries", dead_lettering_on_expiration=True),
-    QueueSettings(name="drops", default_ttl_seconds=0.3),
-    QueueSettings(name="unique", duplicate_detection_window_seconds=60),
-    QueueSettings(name="small", max_message_bytes=2048),
-)
+KINDS: dict[str, dict[str, Any]] = {
+    "jobs": {"max_delivery_count": 3},
+    "short-locks": {"lock_duration_seconds": 1.5, "max_delivery_count": 2},
+    "buries": {"dead_lettering_on_expiration": True},
+    "drops": {"default_ttl_seconds": 0.3},
+    "unique": {"duplicate_detection_window_seconds": 60},
+    "small": {"max_message_bytes": 2048},
+}
 
 
 class Sdk:
-    """The SDK against one broker. Opens and closes in parallel: each costs half a second of waiting."""
+    """The SDK against one broker.
 
-    def __init__(self, broker: Broker, stack: AsyncExitStack) -> None:
-        self.broker = broker
-        self._stack = stack
+    Opening and closing costs half a second of waiting each, so the queues of a module (`LANES`, so many of
+    each kind) are opened and closed together, and each test takes one.
+    """
+
+    def __init__(self, client: ServiceBusClient) -> None:
+        self.client = client
+        self._lanes: dict[str, list[tuple[str, Any, Any]]] = {}
         self._opened: list[ServiceBusReceiver | ServiceBusSender] = []
 
-    async def client(self, retry_total: int = 3) -> ServiceBusClient:
-        made = ServiceBusClient.from_connection_string(self.broker.connection_string, retry_total=retry_total)
-        return await self._stack.enter_async_context(made)
+    async def open(self, lanes: dict[str, int]) -> None:
+        for kind, count in lanes.items():
+            names = [f"{kind}-{number}" for number in range(count)]
+            self._lanes[kind] = [
+                (name, self.client.get_queue_sender(name), self.client.get_queue_receiver(name))
+                for name in names
+            ]
+        ends = [end for lanes in self._lanes.values() for _, *pair in lanes for end in pair]
+        await self.enter(*ends)
 
-    async def open(self, queue: str, receivers: int = 1) -> list[Any]:
-        client = await self.client()
-        sender = client.get_queue_sender(queue)
-        taking = [client.get_queue_receiver(queue) for _ in range(receivers)]
-        await self.enter(sender, *taking)
-        return [sender, *taking]
+    def take(self, kind: str) -> tuple[str, Any, Any]:
+        """Return the name, a sender and a receiver of a queue that no other test has."""
+        return self._lanes[kind].pop()
 
-    async def enter(self, *handlers: ServiceBusReceiver | ServiceBusSender) -> None:
-        self._opened += handlers
-        await asyncio.gather(*(handler.__aenter__() for handler in handlers))
+    async def receivers(self, queue: str, count: int = 1, **options: Any) -> list[ServiceBusReceiver]:  # noqa: ANN401 - the SDK's
+        made = [self.client.get_queue_receiver(queue, **options) for _ in range(count)]
+        await self.enter(*made)
+        return made
+
+    async def enter(self, *ends: ServiceBusReceiver | ServiceBusSender) -> None:
+        self._opened += ends
+        await asyncio.gather(*(end.__aenter__() for end in ends))
 
     async def close(self) -> None:
-        opened, self._opened = self._opened, []
-        await asyncio.gather(*(handler.close() for handler in opened))
+        await asyncio.gather(*(end.close() for end in self._opened))
+
+
+def declared(count: int = 10) -> tuple[QueueSettings, ...]:
+    return tuple(
+        QueueSettings(name=f"{kind}-{number}", **rules)
+        for kind, rules in KINDS.items()
+        for number in range(count)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -59,15 +79,24 @@ def collected() -> Iterator[None]:
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     config = BrokerConfig(
-        data_dir=tmp_path, queues=QUEUES, key=uuid.uuid4().hex, accepted_tokens=frozenset({"a.known.jwt"})
+        data_dir=tmp_path,
+        queues=declared(1),
+        key=uuid.uuid4().hex,
+        accepted_tokens=frozenset({"a.known.jwt"}),
     )
     async with Broker(config) as broker:
         yield broker
 
 
-@pytest.fixture
-async def sdk(broker: Broker) -> AsyncIterator[Sdk]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sdk]:
+    folder = tmp_path_factory.mktemp("broker")
+    config = BrokerConfig(data_dir=folder, queues=declared(), key=uuid.uuid4().hex)
     async with AsyncExitStack() as stack:
-        sdk = Sdk(broker, stack)
+        broker = await stack.enter_async_context(Broker(config))
+        text = broker.connection_string
+        client = await stack.enter_async_context(ServiceBusClient.from_connection_string(text, retry_total=0))
+        sdk = Sdk(client)
+        await sdk.open(request.module.LANES)
         yield sdk
         await sdk.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -19,9 +19,6 @@ from hypothesis import strategies as st
 
 from worker.local.broker import Broker, encode, frames
 from worker.local.broker.codec import Described
-
-if TYPE_CHECKING:
-    from tests.contract.broker.conftest import Sdk
 
 
 class Credential:
@@ -58,27 +55,27 @@ async def test_a_wrong_key_is_refused(broker: Broker) -> None:
     wrong = broker.connection_string.replace("SharedAccessKey=", "SharedAccessKey=x")
     client = ServiceBusClient.from_connection_string(wrong, retry_total=0)
     with pytest.raises(ServiceBusAuthenticationError):
-        await send_with(client, "jobs")
+        await send_with(client, "jobs-0")
 
 
 async def test_an_accepted_bearer_token_opens_the_queue(broker: Broker) -> None:
     host = f"127.0.0.1:{broker.port}"
-    await send_with(ServiceBusClient(host, Credential("a.known.jwt"), use_tls=False), "jobs")
+    await send_with(ServiceBusClient(host, Credential("a.known.jwt"), use_tls=False), "jobs-0")
     with pytest.raises(ServiceBusAuthenticationError):
         await send_with(
-            ServiceBusClient(host, Credential("a.false.jwt"), use_tls=False, retry_total=0), "jobs"
+            ServiceBusClient(host, Credential("a.false.jwt"), use_tls=False, retry_total=0), "jobs-0"
         )
 
 
-async def test_a_shared_access_signature_opens_its_own_queue_only(sdk: "Sdk") -> None:
-    host = f"127.0.0.1:{sdk.broker.port}"
-    key = sdk.broker.connection_string.split("SharedAccessKey=")[1].split(";")[0]
+async def test_a_shared_access_signature_opens_its_own_queue_only(broker: Broker) -> None:
+    host = f"127.0.0.1:{broker.port}"
+    key = broker.connection_string.split("SharedAccessKey=")[1].split(";")[0]
     credential = ServiceBusSharedKeyCredential("RootManageSharedAccessKey", key)
-    token = (await credential.get_token(f"sb://{host}/jobs")).token
+    token = (await credential.get_token(f"sb://{host}/jobs-0")).token
     text = f"Endpoint=sb://{host};SharedAccessSignature={token};UseDevelopmentEmulator=true"
-    await send_with(ServiceBusClient.from_connection_string(text), "jobs")
+    await send_with(ServiceBusClient.from_connection_string(text), "jobs-0")
     with pytest.raises(ServiceBusError):
-        await send_with(ServiceBusClient.from_connection_string(text, retry_total=0), "small")
+        await send_with(ServiceBusClient.from_connection_string(text, retry_total=0), "small-0")
 
 
 class RawPeer:
@@ -122,7 +119,7 @@ async def test_a_link_without_a_token_is_refused(broker: Broker) -> None:
     peer = await connect(broker)
     await peer.handshake()
     await peer.begin()
-    source, target = (frames.terminus(code, "jobs") for code in (frames.SOURCE, frames.TARGET))
+    source, target = (frames.terminus(code, "jobs-0") for code in (frames.SOURCE, frames.TARGET))
     modes = [encode.ubyte(0), encode.ubyte(0)]
     attach = [encode.string("link"), encode.uint(1), encode.TRUE, *modes, source, target]
     peer.writer.write(frames.frame(1, frames.ATTACH, attach))
@@ -172,7 +169,7 @@ async def test_a_malformed_frame_closes_its_connection_with_an_error(broker: Bro
                     st.sampled_from([encode.NULL, encode.TRUE, encode.FALSE, encode.EMPTY_LIST]),
                     st.integers(0, 2**32 - 1).map(encode.uint),
                     st.integers(0, 3).map(encode.uint),
-                    st.sampled_from(["$cbs", "jobs"]).map(lambda name: frames.terminus(0x28, name)),
+                    st.sampled_from(["$cbs", "jobs-0"]).map(lambda name: frames.terminus(0x28, name)),
                     st.text(max_size=5).map(encode.string),
                     st.binary(max_size=5).map(encode.binary),
                     st.just(frames.outcome(frames.ACCEPTED)),

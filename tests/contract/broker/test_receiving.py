@@ -13,6 +13,9 @@ from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
 if TYPE_CHECKING:
     from tests.contract.broker.conftest import Sdk
 
+LANES = {"jobs": 7, "short-locks": 3}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def receive_one(receiver: ServiceBusReceiver, wait: float = 5.0) -> ServiceBusReceivedMessage:
     (message,) = await receiver.receive_messages(1, max_wait_time=wait)
@@ -28,7 +31,7 @@ def bodies(messages: Iterable[ServiceBusReceivedMessage]) -> list[str]:
 
 
 async def test_a_completed_message_is_gone(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     await sender.send_messages(ServiceBusMessage("work"))
     message = await receive_one(receiver)
     assert (str(message), message.delivery_count) == ("work", 0)
@@ -38,30 +41,27 @@ async def test_a_completed_message_is_gone(sdk: "Sdk") -> None:
 
 
 async def test_an_abandoned_message_comes_back_first_until_its_deliveries_are_used_up(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    queue, sender, receiver = sdk.take("jobs")
     await sender.send_messages([ServiceBusMessage("first"), ServiceBusMessage("second")])
     for count in range(3):
         message = await receive_one(receiver)
         assert (str(message), message.delivery_count) == ("first", count)
         await receiver.abandon_message(message)
     assert str(await receive_one(receiver)) == "second"
-    client = await sdk.client()
-    dead_letters = client.get_queue_receiver("jobs", sub_queue="deadletter")
-    await sdk.enter(dead_letters)
+    (dead_letters,) = await sdk.receivers(queue, sub_queue="deadletter")
     dead = await receive_one(dead_letters)
     assert (str(dead), dead.dead_letter_reason) == ("first", "MaxDeliveryCountExceeded")
 
 
 async def test_a_dead_lettered_message_is_settled_in_the_dead_letter_queue(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    queue, sender, receiver = sdk.take("jobs")
     sent = ServiceBusMessage("poison", application_properties={"kind": "job", "DeadLetterReason": "mine"})
     await sender.send_messages(sent)
     await receiver.dead_letter_message(
         await receive_one(receiver), reason="invalid_job", error_description="code: field required"
     )
     assert await is_empty(receiver)
-    dead_letters = (await sdk.client()).get_queue_receiver("jobs", sub_queue="deadletter")
-    await sdk.enter(dead_letters)
+    (dead_letters,) = await sdk.receivers(queue, sub_queue="deadletter")
     assert bodies(await dead_letters.peek_messages(5)) == ["poison"]
     dead = await receive_one(dead_letters)
     assert (dead.dead_letter_reason, dead.dead_letter_error_description) == (
@@ -76,7 +76,7 @@ async def test_a_dead_lettered_message_is_settled_in_the_dead_letter_queue(sdk: 
 
 
 async def test_a_deferred_message_is_received_by_its_sequence_number_only(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     await sender.send_messages([ServiceBusMessage("later"), ServiceBusMessage("now")])
     later = await receive_one(receiver)
     assert later.sequence_number
@@ -91,15 +91,12 @@ async def test_a_deferred_message_is_received_by_its_sequence_number_only(sdk: "
     assert again.delivery_count == 1
     await receiver.dead_letter_message(again, reason="old")
     with pytest.raises(ServiceBusError):
-        await (
-            (await sdk.client(retry_total=0))
-            .get_queue_receiver("jobs")
-            .receive_deferred_messages([later.sequence_number])
-        )
+        await receiver.receive_deferred_messages([later.sequence_number])
 
 
 async def test_a_message_is_given_out_again_when_its_lock_expires(sdk: "Sdk") -> None:
-    sender, receiver, other = await sdk.open("short-locks", receivers=2)
+    queue, sender, receiver = sdk.take("short-locks")
+    (other,) = await sdk.receivers(queue)
     await sender.send_messages(ServiceBusMessage("slow"))
     first = await receive_one(receiver)
     assert await is_empty(other)
@@ -114,17 +111,17 @@ async def test_a_message_is_given_out_again_when_its_lock_expires(sdk: "Sdk") ->
 
 
 async def test_lock_expiry_uses_up_deliveries(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("short-locks")
+    queue, sender, receiver = sdk.take("short-locks")
     await sender.send_messages(ServiceBusMessage("fatal"))
     for count in range(2):
         assert (await receive_one(receiver)).delivery_count == count
-    dead_letters = (await sdk.client()).get_queue_receiver("short-locks", sub_queue="deadletter")
-    await sdk.enter(dead_letters)
+    (dead_letters,) = await sdk.receivers(queue, sub_queue="deadletter")
     assert (await receive_one(dead_letters)).dead_letter_reason == "MaxDeliveryCountExceeded"
 
 
 async def test_a_renewed_lock_holds_on(sdk: "Sdk") -> None:
-    sender, receiver, other = await sdk.open("short-locks", receivers=2)
+    queue, sender, receiver = sdk.take("short-locks")
+    (other,) = await sdk.receivers(queue)
     await sender.send_messages(ServiceBusMessage("long"))
     message = await receive_one(receiver)
     for _ in range(3):
@@ -136,10 +133,8 @@ async def test_a_renewed_lock_holds_on(sdk: "Sdk") -> None:
 
 
 async def test_a_closing_receiver_gives_back_what_it_did_not_show(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
-    client = await sdk.client()
-    hoarder = client.get_queue_receiver("jobs", prefetch_count=10)
-    await hoarder.__aenter__()
+    queue, sender, receiver = sdk.take("jobs")
+    (hoarder,) = await sdk.receivers(queue, prefetch_count=10)
     await sender.send_messages([ServiceBusMessage(str(number)) for number in range(4)])
     taken = await receive_one(hoarder)
     await hoarder.close()
@@ -149,31 +144,16 @@ async def test_a_closing_receiver_gives_back_what_it_did_not_show(sdk: "Sdk") ->
 
 
 async def test_receive_and_delete_leaves_nothing(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
-    taker = (await sdk.client()).get_queue_receiver(
-        "jobs", receive_mode=ServiceBusReceiveMode.RECEIVE_AND_DELETE
-    )
-    await sdk.enter(taker)
+    queue, sender, receiver = sdk.take("jobs")
+    (taker,) = await sdk.receivers(queue, receive_mode=ServiceBusReceiveMode.RECEIVE_AND_DELETE)
     await sender.send_messages([ServiceBusMessage("a"), ServiceBusMessage("b")])
     assert bodies([await receive_one(taker), await receive_one(taker)]) == ["a", "b"]
     assert await receiver.peek_messages(1) == []
 
 
-# The SDK never closes the socket of a lost connection.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_a_message_whose_receiver_is_cut_off_can_be_settled_over_another(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
-    await sender.send_messages(ServiceBusMessage("kept"))
-    message = await receive_one(receiver)
-    for connection in list(sdk.broker._connections):
-        connection._transport.abort()
-    assert await is_empty((await sdk.open("jobs"))[1])
-    await receiver.complete_message(message)
-    assert await receiver.peek_messages(1) == []
-
-
 async def test_sixteen_receivers_share_a_queue_and_each_message_goes_to_one(sdk: "Sdk") -> None:
-    sender, *receivers = await sdk.open("jobs", receivers=16)
+    queue, sender, receiver = sdk.take("jobs")
+    receivers = [receiver, *await sdk.receivers(queue, 15)]
     await sender.send_messages([ServiceBusMessage(str(number)) for number in range(160)])
     done: list[str] = []
 

@@ -11,9 +11,12 @@ from azure.servicebus.exceptions import MessageSizeExceededError, ServiceBusErro
 if TYPE_CHECKING:
     from tests.contract.broker.conftest import Sdk
 
+LANES = {"jobs": 7, "small": 1, "drops": 1, "buries": 1, "unique": 1}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_a_message_arrives_as_it_was_sent(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     sent = ServiceBusMessage(
         b"\x00\xff body",
         message_id="m1",
@@ -40,7 +43,7 @@ async def test_a_message_arrives_as_it_was_sent(sdk: "Sdk") -> None:
 
 
 async def test_a_batch_arrives_as_its_messages_in_order(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     batch = await sender.create_message_batch()
     for number in range(50):
         batch.add_message(ServiceBusMessage(f"batch {number}"))
@@ -53,7 +56,7 @@ async def test_a_batch_arrives_as_its_messages_in_order(sdk: "Sdk") -> None:
 
 
 async def test_200_kilobytes_pass_both_ways(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     body = os.urandom(200 * 1024)
     await sender.send_messages(ServiceBusMessage(body))
     (got,) = await receiver.receive_messages(1, max_wait_time=5)
@@ -62,7 +65,7 @@ async def test_200_kilobytes_pass_both_ways(sdk: "Sdk") -> None:
 
 
 async def test_a_message_larger_than_the_queue_allows_is_refused(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("small")
+    _, sender, receiver = sdk.take("small")
     with pytest.raises(MessageSizeExceededError):
         await sender.send_messages(ServiceBusMessage("x" * 3000))
     await sender.send_messages(ServiceBusMessage("x" * 1500))
@@ -71,7 +74,7 @@ async def test_a_message_larger_than_the_queue_allows_is_refused(sdk: "Sdk") -> 
 
 @pytest.mark.parametrize("by_request", [True, False])
 async def test_a_scheduled_message_is_held_back_until_its_time(sdk: "Sdk", by_request: bool) -> None:  # noqa: FBT001 - parametrized
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     due = datetime.now(UTC) + timedelta(seconds=1.2)
     message = ServiceBusMessage("later")
     if by_request:
@@ -88,8 +91,7 @@ async def test_a_scheduled_message_is_held_back_until_its_time(sdk: "Sdk", by_re
 
 
 async def test_a_scheduled_message_can_be_cancelled_once(sdk: "Sdk") -> None:
-    sender = (await sdk.client(retry_total=0)).get_queue_sender("jobs")
-    await sdk.enter(sender)
+    _, sender, _ = sdk.take("jobs")
     due = datetime.now(UTC) + timedelta(hours=1)
     numbers = await sender.schedule_messages([ServiceBusMessage("a"), ServiceBusMessage("b")], due)
     await sender.cancel_scheduled_messages(numbers)
@@ -99,11 +101,9 @@ async def test_a_scheduled_message_can_be_cancelled_once(sdk: "Sdk") -> None:
 
 
 async def test_an_expired_message_is_dropped_or_dead_lettered_as_the_queue_says(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("drops")
-    client = await sdk.client()
-    burying = client.get_queue_sender("buries")
-    dead_letters = client.get_queue_receiver("buries", sub_queue="deadletter")
-    await sdk.enter(burying, dead_letters)
+    _, sender, receiver = sdk.take("drops")
+    burying_queue, burying, _ = sdk.take("buries")
+    (dead_letters,) = await sdk.receivers(burying_queue, sub_queue="deadletter")
     await sender.send_messages(ServiceBusMessage("dropped"))
     await burying.send_messages(ServiceBusMessage("buried", time_to_live=timedelta(seconds=1)))
     (dead,) = await dead_letters.receive_messages(1, max_wait_time=5)
@@ -112,7 +112,7 @@ async def test_an_expired_message_is_dropped_or_dead_lettered_as_the_queue_says(
 
 
 async def test_a_duplicate_is_accepted_and_dropped(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("unique")
+    _, sender, receiver = sdk.take("unique")
     await sender.send_messages(ServiceBusMessage("one", message_id="same"))
     (first,) = await receiver.receive_messages(1, max_wait_time=5)
     await receiver.complete_message(first)
@@ -124,7 +124,7 @@ async def test_a_duplicate_is_accepted_and_dropped(sdk: "Sdk") -> None:
 
 
 async def test_peeking_walks_through_messages_of_every_state(sdk: "Sdk") -> None:
-    sender, receiver = await sdk.open("jobs")
+    _, sender, receiver = sdk.take("jobs")
     await sender.send_messages([ServiceBusMessage(str(number)) for number in range(5)])
     await receiver.receive_messages(1, max_wait_time=5)
     first = await receiver.peek_messages(2, sequence_number=1)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.local.broker import encode
-from worker.local.broker.codec import DecodeError, Described, Symbol, decode, map_entries, skip
+from worker.local.broker.codec import DecodeError, Described, Symbol, decode
+from worker.local.broker.scan import map_entries, skip
 
 scalars = st.one_of(
     st.just((encode.NULL, None)),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from worker.local.broker.config import QueueSettings
-from worker.local.broker.queue_rules import LockLostError, MessageNotFoundError, QueueRules
-from worker.local.broker.values import DeadLetter, Message, State
+from worker.local.broker.queue_rules import QueueRules
+from worker.local.broker.values import DeadLetter, LockLostError, Message, MessageNotFoundError, State
 
 MAX_DELIVERIES = 3
 LOCK_SECONDS = 10.0
@@ -131,7 +131,7 @@ class QueueMachine(RuleBasedStateMachine):
             and (found.dead_letter is not None) is dead_letters
         )
         try:
-            message = self.queue.acquire_deferred(number, self.now, dead_letters=dead_letters)
+            (message,) = self.queue.acquire_deferred([number], self.now, dead_letters=dead_letters)
         except MessageNotFoundError:
             assert not may
             return
@@ -146,11 +146,12 @@ class QueueMachine(RuleBasedStateMachine):
         found = self.queue.messages.get(number)
         scheduled = found is not None and found.state is State.SCHEDULED
         try:
-            self.gone.add(self.queue.cancel_scheduled(number).key)
+            (message,) = self.queue.cancel_scheduled([number])
         except MessageNotFoundError:
             assert not scheduled
         else:
             assert scheduled
+            self.gone.add(message.key)
 
     @rule(seconds=st.one_of(st.floats(0, 3), st.just(LOCK_SECONDS), st.floats(0, 50)))
     def time_passes(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ Malformed input raises `DecodeError` and nothing else.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,7 +15,6 @@ _BYTE: Final = struct.Struct(">B")
 _UINT: Final = struct.Struct(">I")
 _SIZE_COUNT_8: Final = struct.Struct(">BB")
 _SIZE_COUNT_32: Final = struct.Struct(">II")
-_FIXED_WIDTH: Final = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
 
 Decoder = Callable[[bytes, int, int], tuple[object, int]]
 
@@ -45,17 +44,6 @@ def decode(data: bytes, position: int = 0) -> tuple[object, int]:
         raise DecodeError(f"malformed value at byte {position}: {error}") from error
 
 
-def skip(data: bytes, position: int) -> int:
-    """Return the position behind the value at `position` without decoding it."""
-    try:
-        end = _skip(data, position)
-    except (IndexError, struct.error) as error:
-        raise DecodeError(f"malformed value at byte {position}: {error}") from error
-    if end > len(data):
-        raise DecodeError(f"value at byte {position} reaches beyond the end")
-    return end
-
-
 def read_list(data: bytes, position: int) -> tuple[list[object], int]:
     """Decode the list at `position`."""
     value, end = decode(data, position)
@@ -64,29 +52,7 @@ def read_list(data: bytes, position: int) -> tuple[list[object], int]:
     return value, end
 
 
-def map_entries(data: bytes, position: int) -> Iterator[tuple[object, bytes]]:
-    """Yield each key of the map at `position` with the raw bytes of the whole entry."""
-    end, count, cursor = _compound_bounds(data, position)
-    if data[position] not in {0xC1, 0xD1} or count % 2:
-        raise DecodeError(f"expected a map at byte {position}")
-    for _ in range(count // 2):
-        key, behind_key = decode(data, cursor)
-        behind = skip(data, behind_key)
-        yield key, data[cursor:behind]
-        cursor = behind
-    if cursor != end:
-        raise DecodeError(f"map at byte {position} has another size than it says")
-
-
-def first_element(data: bytes, position: int) -> int:
-    """Return where the first element of the list at `position` begins."""
-    end, count, first = _compound_bounds(data, position)
-    if not count or data[position] not in {0xC0, 0xD0}:
-        raise DecodeError(f"expected a list with elements at byte {position}")
-    return min(first, end)
-
-
-def _compound_bounds(data: bytes, position: int) -> tuple[int, int, int]:
+def compound_bounds(data: bytes, position: int) -> tuple[int, int, int]:
     """End, number of elements and first position of the list, map or array at `position`."""
     try:
         if data[position] & 0xF0 in {0xC0, 0xE0}:
@@ -100,23 +66,6 @@ def _compound_bounds(data: bytes, position: int) -> tuple[int, int, int]:
     if end > len(data) or first > end or count > size:
         raise DecodeError(f"value at byte {position} reaches beyond the end")
     return end, count, first
-
-
-def _skip(data: bytes, position: int) -> int:
-    while data[position] == 0:
-        position = _skip_plain(data, position + 1)
-    return _skip_plain(data, position)
-
-
-def _skip_plain(data: bytes, position: int) -> int:
-    kind = data[position] >> 4
-    if kind in _FIXED_WIDTH:
-        return position + 1 + _FIXED_WIDTH[kind]
-    if kind in {0xA, 0xC, 0xE}:
-        return position + 2 + data[position + 1]
-    if kind in {0xB, 0xD, 0xF}:
-        return position + 5 + int(_UINT.unpack_from(data, position + 1)[0])
-    raise DecodeError(f"unknown type 0x{data[position]:02x} at byte {position}")
 
 
 def _decode(data: bytes, position: int, depth: int) -> tuple[object, int]:
@@ -161,7 +110,7 @@ def _raw(width: int, convert: Callable[[bytes], object] = bytes) -> Decoder:
 def _elements(data: bytes, position: int, depth: int) -> tuple[list[object], int]:
     if depth > _MAX_DEPTH:
         raise DecodeError("values are nested too deeply")
-    end, count, cursor = _compound_bounds(data, position - 1)
+    end, count, cursor = compound_bounds(data, position - 1)
     values = []
     for _ in range(count):
         value, cursor = _decode(data, cursor, depth + 1)
@@ -179,7 +128,7 @@ def _mapping(data: bytes, position: int, depth: int) -> tuple[object, int]:
 
 
 def _array(data: bytes, position: int, depth: int) -> tuple[object, int]:
-    end, count, cursor = _compound_bounds(data, position - 1)
+    end, count, cursor = compound_bounds(data, position - 1)
     if not count:
         return [], end
     element = _DECODERS[data[cursor]]

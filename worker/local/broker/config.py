@@ -1,5 +1,6 @@
 """What the broker is told: where it keeps its data, its key, and the queues it has."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -26,6 +27,10 @@ class QueueSettings(_Strict):
     dead_lettering_on_expiration: bool = False
     duplicate_detection_window_seconds: Annotated[float, Field(gt=0)] | None = None
     max_message_bytes: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 256 * 1024
+
+    def effective_ttl(self, ttl: float | None) -> float:
+        """Return the time to live of a message that asks for `ttl`: the smaller of it and the default."""
+        return min(value for value in (ttl, self.default_ttl_seconds, math.inf) if value is not None)
 
 
 class BrokerConfig(_Strict):

@@ -1,7 +1,6 @@
 """Frames and performatives: what goes over a connection, as bytes and as checked fields."""
 
 import struct
-from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from worker.local.broker import encode
@@ -140,9 +139,26 @@ def terminus(code: int, address: str) -> bytes:
     return encode.described(code, encode.sequence([encode.string(address)]))
 
 
-def symbol_map(values: Mapping[str, bytes]) -> bytes:
-    """Encode a map with symbols as keys."""
-    return encode.mapping((encode.symbol(key), value) for key, value in values.items())
+def attach_reply(fields: list[object], limit: int, *, refused: bool) -> list[bytes]:
+    """Answer an attach in kind, without source and target when it is refused."""
+    peer_receives = flag(fields, 2)
+    source, target = (
+        encode.NULL if refused else terminus(code, terminus_address(fields, index))
+        for code, index in ((SOURCE, 5), (TARGET, 6))
+    )
+    return [
+        encode.string(optional(fields, 0, str) or ""),
+        encode.uint(uint(fields, 1)),
+        encode.boolean(not peer_receives),
+        encode.ubyte(uint(fields, 3, 2) & 3),
+        encode.ubyte(uint(fields, 4, 0) & 1),
+        source,
+        target,
+        encode.NULL,
+        encode.NULL,
+        encode.ZERO_UINT if peer_receives else encode.NULL,
+        encode.ulong(limit),
+    ]
 
 
 def disposition(channel: int, delivery_id: int, state: bytes, *, from_receiver: bool) -> bytes:

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 from worker.local.broker import frames
 from worker.local.broker.codec import Described
-from worker.local.broker.errors import ILLEGAL_STATE, AmqpError
+from worker.local.broker.errors import ILLEGAL_STATE, MESSAGE_SIZE_EXCEEDED, AmqpError
+from worker.local.broker.message import BATCH_FORMAT, Incoming, parse, split_batch
 from worker.local.broker.queues import Action, Queue
 from worker.local.broker.values import DeadLetter
 
@@ -185,6 +186,14 @@ class ConsumerLink(ResponseLink):
     def _tell_flow(self, *, drain: bool) -> None:
         if self._open:
             self._carrier.flow(self._handle, self._delivery_count, self._credit, drain=drain)
+
+
+def unpack(delivery: Delivery) -> list[Incoming]:
+    """Return the messages of a delivery: one, or those of a batch."""
+    if delivery.data is None:
+        raise AmqpError(MESSAGE_SIZE_EXCEEDED, "the message is larger than the queue allows")
+    batch = split_batch(delivery.data) if delivery.message_format == BATCH_FORMAT else [delivery.data]
+    return [parse(data) for data in batch]
 
 
 def settle(queue: Queue, token: bytes, state: Described, then: Action) -> None:

@@ -18,9 +18,8 @@ from worker.local.broker.errors import (
 )
 from worker.local.broker.links import text_or_none
 from worker.local.broker.message import parse
-from worker.local.broker.queue_rules import LockLostError, MessageNotFoundError
 from worker.local.broker.queues import Queue
-from worker.local.broker.values import DeadLetter, Message
+from worker.local.broker.values import DeadLetter, LockLostError, Message, MessageNotFoundError
 
 _OK, _NO_CONTENT, _BAD_REQUEST, _NOT_FOUND, _GONE, _NOT_IMPLEMENTED = 200, 204, 400, 404, 410, 501
 _VENDOR = "com.microsoft:"

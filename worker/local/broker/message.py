@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from worker.local.broker import encode
-from worker.local.broker.codec import DecodeError, decode, first_element, map_entries, read_list, skip
+from worker.local.broker.codec import DecodeError, decode, read_list
+from worker.local.broker.scan import first_element, map_entries, skip
 from worker.local.broker.values import Message
 
 BATCH_FORMAT: Final = 0x80013700

@@ -14,19 +14,11 @@ import math
 from collections.abc import Callable, Iterable
 
 from worker.local.broker.config import QueueSettings
-from worker.local.broker.values import DeadLetter, Message, State
+from worker.local.broker.values import DeadLetter, LockLostError, Message, MessageNotFoundError, State
 
 MAX_DELIVERY_COUNT_EXCEEDED = "MaxDeliveryCountExceeded"
 TTL_EXPIRED = "TTLExpiredException"
 _UNLOCKED = b""  # in a timer's place for the token: it is for a message that is not locked
-
-
-class LockLostError(Exception):
-    """The lock token is unknown, expired, or was used."""
-
-
-class MessageNotFoundError(Exception):
-    """There is no such message in the state the operation needs."""
 
 
 class QueueRules:
@@ -64,29 +56,24 @@ class QueueRules:
 
     def send(self, now: float, ttl: float | None = None, scheduled_at: float | None = None) -> Message:
         """Accept a message; the smaller of its time to live and the queue's counts."""
-        scheduled = scheduled_at is not None and scheduled_at > now
-        enqueued_at = scheduled_at if scheduled and scheduled_at is not None else now
+        enqueued_at = max(now, scheduled_at or now)
         self.last_sequence += 1
         message = Message(
             key=self.last_sequence,
             sequence_number=self.last_sequence,
             enqueued_at=enqueued_at,
-            expires_at=enqueued_at + self.effective_ttl(ttl),
-            state=State.SCHEDULED if scheduled else State.ACTIVE,
+            expires_at=enqueued_at + self.settings.effective_ttl(ttl),
+            state=State.SCHEDULED if enqueued_at > now else State.ACTIVE,
         )
         self._insert(message)
         return message
-
-    def effective_ttl(self, ttl: float | None) -> float:
-        """Return the time to live a message has in this queue."""
-        return min(value for value in (ttl, self.settings.default_ttl_seconds, math.inf) if value is not None)
 
     def acquire(self, now: float, *, dead_letters: bool = False) -> Message | None:
         """Lock the first message that is ready; None when there is none."""
         ready = self._ready[dead_letters]
         while ready:
             message = self.messages.get(heapq.heappop(ready))
-            if message is not None and self._may_go(message, dead_letters):
+            if message is not None and message.ready and message.is_dead is dead_letters:
                 return self._lock(message, now)
         return None
 
@@ -94,18 +81,15 @@ class QueueRules:
         """Whether `acquire` may find a message."""
         return bool(self._ready[dead_letters])
 
-    def acquire_deferred(self, sequence_number: int, now: float, *, dead_letters: bool = False) -> Message:
-        """Lock a deferred message.
-
-        Raises:
-            MessageNotFoundError: it is not there, not deferred, or locked.
-        """
-        message = self.messages.get(sequence_number)
-        if message is None or message.state is not State.DEFERRED or message.token is not None:
-            raise MessageNotFoundError(sequence_number)
-        if (message.dead_letter is not None) is not dead_letters:
-            raise MessageNotFoundError(sequence_number)
-        return self._lock(message, now)
+    def acquire_deferred(
+        self, sequence_numbers: Iterable[int], now: float, *, dead_letters: bool = False
+    ) -> list[Message]:
+        """Lock deferred messages; raises `MessageNotFoundError`, and locks none, if one is none."""
+        found = self._find(sequence_numbers, State.DEFERRED)
+        for message in found:
+            if message.token is not None or message.is_dead is not dead_letters:
+                raise MessageNotFoundError(message.sequence_number)
+        return [self._lock(message, now) for message in found]
 
     def renew(self, token: bytes, now: float) -> Message:
         """Lock the message for another lock duration from now."""
@@ -142,30 +126,28 @@ class QueueRules:
         self._bury(message, why)
         return message
 
-    def cancel_scheduled(self, sequence_number: int) -> Message:
-        """Remove a scheduled message.
-
-        Raises:
-            MessageNotFoundError: it is not there or no longer scheduled.
-        """
-        message = self.messages.get(sequence_number)
-        if message is None or message.state is not State.SCHEDULED:
-            raise MessageNotFoundError(sequence_number)
-        return self._remove(message, State.CANCELLED)
+    def cancel_scheduled(self, sequence_numbers: Iterable[int]) -> list[Message]:
+        """Remove scheduled messages; raises `MessageNotFoundError`, and removes none, if one is none."""
+        found = self._find(sequence_numbers, State.SCHEDULED)
+        return [self._remove(message, State.CANCELLED) for message in found]
 
     def peek(self, start: int, count: int, *, dead_letters: bool = False) -> list[Message]:
         """Return up to `count` messages of any state, by sequence number from `start` on."""
         numbers = (
             number
             for number, message in self.messages.items()
-            if number >= start and (message.dead_letter is not None) is dead_letters
+            if number >= start and message.is_dead is dead_letters
         )
         return [self.messages[number] for number in heapq.nsmallest(count, numbers)]
 
-    @staticmethod
-    def _may_go(message: Message, dead_letters: bool) -> bool:  # noqa: FBT001 - which of the two queues
-        is_dead = message.dead_letter is not None
-        return message.state is State.ACTIVE and message.token is None and is_dead is dead_letters
+    def _find(self, sequence_numbers: Iterable[int], state: State) -> list[Message]:
+        found = []
+        for number in dict.fromkeys(sequence_numbers):
+            message = self.messages.get(number)
+            if message is None or message.state is not state:
+                raise MessageNotFoundError(number)
+            found.append(message)
+        return found
 
     def _insert(self, message: Message) -> None:
         self.messages[message.sequence_number] = message
@@ -182,7 +164,7 @@ class QueueRules:
         heapq.heappush(self._timers, (when, message.sequence_number, token))
 
     def _make_ready(self, message: Message) -> None:
-        heapq.heappush(self._ready[message.dead_letter is not None], message.sequence_number)
+        heapq.heappush(self._ready[message.is_dead], message.sequence_number)
 
     def _hold(self, message: Message, token: bytes) -> None:
         self._locked[token] = message
@@ -213,7 +195,7 @@ class QueueRules:
             self._fail_delivery(message, now)
         elif message.state is State.SCHEDULED:
             self._activate(message)
-        elif message.state is State.ACTIVE and message.dead_letter is None:
+        elif message.state is State.ACTIVE and not message.is_dead:
             self._expire(message)
         else:
             return False
@@ -230,7 +212,7 @@ class QueueRules:
     def _fail_delivery(self, message: Message, now: float) -> None:
         message.delivery_count += 1
         maximum = self.settings.max_delivery_count
-        if message.dead_letter is None and message.delivery_count >= maximum:
+        if not message.is_dead and message.delivery_count >= maximum:
             text = f"Message could not be consumed after {maximum} delivery attempts."
             self._bury(message, DeadLetter(MAX_DELIVERY_COUNT_EXCEEDED, text))
         else:
@@ -240,7 +222,7 @@ class QueueRules:
         self._unlock(message)
         if message.state is not State.ACTIVE:
             return
-        if message.dead_letter is None and message.expires_at <= now:
+        if not message.is_dead and message.expires_at <= now:
             self._expire(message)
         else:
             self._make_ready(message)

@@ -10,9 +10,9 @@ from typing import Protocol
 from worker.local.broker.config import QueueSettings
 from worker.local.broker.duplicates import DuplicateWindow
 from worker.local.broker.message import Incoming, render
-from worker.local.broker.queue_rules import LockLostError, QueueRules
+from worker.local.broker.queue_rules import QueueRules
 from worker.local.broker.store import Store
-from worker.local.broker.values import DeadLetter, Message
+from worker.local.broker.values import DeadLetter, LockLostError, Message
 
 Action = Callable[[], object]
 
@@ -37,6 +37,8 @@ class Queue:
     """One declared queue with its dead-letter queue.
 
     Every change is durable before it is told: `then` arguments are called after the commit.
+    Locks are part of the stored state: after a restart each holds until its time, so that a holder which
+    connects again can still settle, and a delivery that was under way is counted when its lock expires.
     """
 
     def __init__(self, settings: QueueSettings, store: Store) -> None:
@@ -99,15 +101,17 @@ class Queue:
     def renew(self, tokens: Iterable[bytes]) -> list[float]:
         """Renew locks; returns until when they hold. The caller waits for the commit."""
         now = self._now()
-        messages = [self._rules.renew(token, now) for token in tokens]
-        self._save(messages)
-        return [message.locked_until for message in messages]
+        until = []
+        for token in tokens:
+            message = self._rules.renew(token, now)
+            self._store.save(self._id, message)
+            until.append(message.locked_until)
+        return until
 
     def cancel_scheduled(self, sequence_numbers: Iterable[int], then: Action) -> None:
-        """Remove scheduled messages; raises `MessageNotFoundError` at the first that is none."""
+        """Remove scheduled messages; raises `MessageNotFoundError` if one is none."""
         self._now()
-        for number in sequence_numbers:
-            self._save([self._rules.cancel_scheduled(number)])
+        self._save(self._rules.cancel_scheduled(sequence_numbers))
         self._store.after_commit(then)
 
     def peek(self, start: int, count: int, *, dead_letters: bool) -> list[Message]:
@@ -116,12 +120,10 @@ class Queue:
         return self._rules.peek(start, count, dead_letters=dead_letters)
 
     def acquire_deferred(self, sequence_numbers: Iterable[int], *, dead_letters: bool) -> list[Message]:
-        """Lock deferred messages; raises `MessageNotFoundError` at the first that is none."""
+        """Lock deferred messages; raises `MessageNotFoundError` if one is none."""
         now = self._now()
-        locked = []
-        for number in sequence_numbers:
-            locked.append(self._rules.acquire_deferred(number, now, dead_letters=dead_letters))
-            self._save(locked[-1:])
+        locked = self._rules.acquire_deferred(sequence_numbers, now, dead_letters=dead_letters)
+        self._save(locked)
         return locked
 
     def render(self, message: Message) -> bytes | None:
@@ -136,7 +138,7 @@ class Queue:
                 return 0
             self._store.remember_id(self._id, incoming.message_id, forget_at)
         message = self._rules.send(now, incoming.ttl, incoming.scheduled_at)
-        self._store.add(self._id, message, incoming.content(self._rules.effective_ttl(incoming.ttl)))
+        self._store.add(self._id, message, incoming.content(self.settings.effective_ttl(incoming.ttl)))
         return message.sequence_number
 
     def _now(self) -> float:

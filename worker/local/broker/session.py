@@ -12,21 +12,16 @@ from worker.local.broker.errors import (
     ILLEGAL_STATE,
     LOCK_LOST_TEXT,
     MESSAGE_LOCK_LOST,
-    MESSAGE_SIZE_EXCEEDED,
     AmqpError,
 )
-from worker.local.broker.links import ConsumerLink, Delivery, InboundLink, Link, ResponseLink, settle
+from worker.local.broker.links import ConsumerLink, Delivery, InboundLink, Link, ResponseLink, settle, unpack
 from worker.local.broker.message import (
-    BATCH_FORMAT,
-    Incoming,
-    parse,
     read_request,
     render_response,
-    split_batch,
 )
 from worker.local.broker.nodes import Node
-from worker.local.broker.queue_rules import LockLostError
 from worker.local.broker.queues import Queue
+from worker.local.broker.values import LockLostError
 
 INCOMING_WINDOW: Final = 0x7FFFFFFF
 # The SDK takes a settled delivery of ours for its own request of the same number: keep them far apart.
@@ -191,33 +186,13 @@ class Session:
             node = Node.parse(frames.terminus_address(fields, 5 if peer_receives else 6))
             link, limit = self._open_link(handle, node, fields, peer_receives=peer_receives)
         except AmqpError as problem:
-            self._send(frames.ATTACH, self._attach_fields(fields, 0, refused=True))
+            self._send(frames.ATTACH, frames.attach_reply(fields, 0, refused=True))
             self._send(frames.DETACH, [encode.uint(handle), encode.TRUE, frames.error(problem)])
             return
         self._links[handle] = link
-        self._send(frames.ATTACH, self._attach_fields(fields, limit, refused=False))
+        self._send(frames.ATTACH, frames.attach_reply(fields, limit, refused=False))
         if isinstance(link, InboundLink):
             link.grant_credit()
-
-    def _attach_fields(self, fields: list[object], limit: int, *, refused: bool) -> list[bytes]:
-        peer_receives = frames.flag(fields, 2)
-        source, target = (
-            encode.NULL if refused else frames.terminus(code, frames.terminus_address(fields, index))
-            for code, index in ((frames.SOURCE, 5), (frames.TARGET, 6))
-        )
-        return [
-            encode.string(frames.optional(fields, 0, str) or ""),
-            encode.uint(frames.uint(fields, 1)),
-            encode.boolean(not peer_receives),
-            encode.ubyte(frames.uint(fields, 3, 2)),
-            encode.ubyte(frames.uint(fields, 4, 0)),
-            source,
-            target,
-            encode.NULL,
-            encode.NULL,
-            encode.ZERO_UINT if peer_receives else encode.NULL,
-            encode.ulong(limit),
-        ]
 
     def _open_link(
         self, handle: int, node: Node, fields: list[object], *, peer_receives: bool
@@ -249,7 +224,7 @@ class Session:
         accepted = frames.outcome(frames.ACCEPTED)
         confirm = partial(self._settle, delivery.number, accepted, from_receiver=True)
         try:
-            queue.send(_messages(delivery), _nothing if delivery.settled else confirm)
+            queue.send(unpack(delivery), _nothing if delivery.settled else confirm)
         except (AmqpError, DecodeError) as error:
             problem = error if isinstance(error, AmqpError) else AmqpError(DECODE_ERROR, str(error))
             rejected = frames.outcome(frames.REJECTED, problem)
@@ -265,13 +240,6 @@ class Session:
         if handle in self._links:
             data = render_response(correlation_id, properties, body)
             self.transfer(handle, b"answer", data, settled=True)
-
-
-def _messages(delivery: Delivery) -> list[Incoming]:
-    if delivery.data is None:
-        raise AmqpError(MESSAGE_SIZE_EXCEEDED, "the message is larger than the queue allows")
-    batch = split_batch(delivery.data) if delivery.message_format == BATCH_FORMAT else [delivery.data]
-    return [parse(data) for data in batch]
 
 
 def _nothing() -> None:

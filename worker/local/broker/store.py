@@ -137,6 +137,9 @@ class Store:
         except sqlite3.Error as error:
             self._fail(error)
             return
+        if not self._writer.in_transaction:
+            self._finish(waiting)
+            return
         commit = self._loop.run_in_executor(self._thread, self._writer.commit)
         commit.add_done_callback(lambda done: self._committed(done, waiting))
 
@@ -144,7 +147,10 @@ class Store:
         error = commit.exception()
         if error is not None:
             self._fail(error)
-            return
+        else:
+            self._finish(waiting)
+
+    def _finish(self, waiting: list[Callable[[], object]]) -> None:
         for action in waiting:
             self._run(action)
         self._flush_planned = False
@@ -168,26 +174,29 @@ class Store:
         self._on_failure(error)
 
     def _write(self) -> None:
-        execute_many = self._writer.executemany
         new, self._new = self._new, {}
         changed, self._changed = self._changed, {}
-        added = [(row_id, message) for row_id, message in changed.items() if row_id in new]
-        kept = [(row_id, message) for row_id, message in added if not message.state.gone]
-        execute_many(_INSERT, [_row(*entry) for entry in kept])
-        execute_many(_INSERT_CONTENT, [_content_row(row_id, new[row_id]) for row_id, _ in kept])
-        old = [(row_id, message) for row_id, message in changed.items() if row_id not in new]
-        gone = [(row_id,) for row_id, message in old if message.state.gone]
-        execute_many("DELETE FROM message WHERE id = ?", gone)
-        execute_many("DELETE FROM content WHERE id = ?", gone)
-        execute_many(_UPDATE, [_row(*entry) for entry in old if not entry[1].state.gone])
+        gone = {row_id for row_id, message in changed.items() if message.state.gone}
+        rows = {row_id: _row(row_id, message) for row_id, message in changed.items() if row_id not in gone}
+        added = [row_id for row_id in rows if row_id in new]
+        self._write_many(_INSERT, [rows[row_id] for row_id in added])
+        self._write_many(_INSERT_CONTENT, [_content_row(row_id, new[row_id]) for row_id in added])
+        self._write_many(_UPDATE, [row for row_id, row in rows.items() if row_id not in new])
+        dropped = [(row_id,) for row_id in gone if row_id not in new]
+        self._write_many("DELETE FROM message WHERE id = ?", dropped)
+        self._write_many("DELETE FROM content WHERE id = ?", dropped)
         self._write_queues()
 
     def _write_queues(self) -> None:
         sequences, self._sequences = self._sequences, {}
         ids, self._ids = self._ids, []
         rows = [(number, queue_id) for queue_id, number in sequences.items()]
-        self._writer.executemany("UPDATE queue SET last_sequence = ? WHERE id = ?", rows)
-        self._writer.executemany("INSERT OR REPLACE INTO accepted_id VALUES (?, ?, ?)", ids)
+        self._write_many("UPDATE queue SET last_sequence = ? WHERE id = ?", rows)
+        self._write_many("INSERT OR REPLACE INTO accepted_id VALUES (?, ?, ?)", ids)
+
+    def _write_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            self._writer.executemany(statement, rows)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -45,3 +45,21 @@ class Message:
     token: bytes | None = None
     locked_until: float = 0.0
     dead_letter: DeadLetter | None = None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is in the dead-letter queue."""
+        return self.dead_letter is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be handed out."""
+        return self.state is State.ACTIVE and self.token is None
+
+
+class LockLostError(Exception):
+    """The lock token is unknown, expired, or was used."""
+
+
+class MessageNotFoundError(Exception):
+    """There is no such message in the state the operation needs."""
