@@ -125,32 +125,34 @@ def _loaded(grading: Grading) -> WorkerSettings:
 
 async def _run(grading: Grading, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate]) -> int:
     """Run a worker beside the client until the results are there."""
+    folder = Folder(settings.results_container, grading.batch)
     stop = asyncio.Event()
     worker = asyncio.create_task(run_worker(settings, stop=stop))
-    results = asyncio.create_task(_results(grading, settings, client, jobs, stop))
+    complete = asyncio.create_task(_completed(folder, settings, client, jobs))
     try:
-        await asyncio.wait((worker, results), return_when=asyncio.FIRST_COMPLETED)
-        if not results.done():
+        await asyncio.wait((worker, complete), return_when=asyncio.FIRST_COMPLETED)
+        if not complete.done():
             raise BatchError(f"the worker ended early: {_why(grading)}") from _exception(worker)
-        return await results
-    finally:
-        results.cancel()
+        ids = await complete
         stop.set()
-        await asyncio.gather(worker, results, return_exceptions=True)
-
-
-async def _results(
-    grading: Grading, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate], stop: asyncio.Event
-) -> int:
-    folder = Folder(settings.results_container, grading.batch)
-    await send(client.blobs, client.sender, settings, grading.batch, jobs)
-    ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-    await show(grading.batch, follow(client.blobs, folder, ids))
-    stop.set()
-    outcome = await report(client.blobs, folder, ids, grading.form, grading.out)
+        outcome = await report(client.blobs, folder, ids, grading.form, grading.out)
+    finally:
+        complete.cancel()
+        stop.set()
+        await asyncio.gather(worker, complete, return_exceptions=True)
     if outcome.missing:
         return UNDONE
     return SHORT if grading.strict and outcome.short else 0
+
+
+async def _completed(
+    folder: Folder, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate]
+) -> list[str]:
+    """Submit the jobs and wait for the results of the whole batch; its ids."""
+    await send(client.blobs, client.sender, settings, folder.batch, jobs)
+    ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
+    await show(folder.batch, follow(client.blobs, folder, ids))
+    return ids
 
 
 def _exception(worker: asyncio.Task[int]) -> BaseException | None:
