@@ -1,0 +1,106 @@
+"""A blob account in memory, with the rules of the real one as the adapter shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from worker.faults import AlreadyCommitted, BlobChanged, BlobMissing, BlobTooLarge
+from worker.inputs import Content
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.unit.core.calls import Calls
+
+
+@dataclass(frozen=True)
+class Stored:
+    data: bytes
+    etag: str
+    metadata: dict[str, str]
+    appends: int = 0
+
+
+@dataclass
+class Account:
+    """Outlives the processes that write to it."""
+
+    blobs: dict[str, Stored] = field(default_factory=dict)
+    max_appends: int = 50_000
+    _numbers: count[int] = field(default_factory=count)
+
+    def write(self, blob: str, data: bytes, metadata: dict[str, str] | None = None, appends: int = 0) -> str:
+        etag = f'"{next(self._numbers)}"'
+        self.blobs[blob] = Stored(data, etag, metadata or {}, appends)
+        return etag
+
+    def find(self, blob: str) -> Stored:
+        if blob not in self.blobs:
+            raise BlobMissing(blob)
+        return self.blobs[blob]
+
+
+class FakeBlobs:
+    """One process's access to an account."""
+
+    def __init__(self, account: Account, calls: Calls) -> None:
+        self._account, self._calls = account, calls
+
+    async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
+        async with self._calls.call("read"):
+            found = self._account.find(blob)
+            if etag and found.etag != etag:
+                raise BlobChanged(blob)
+            if len(found.data) > limit:
+                raise BlobTooLarge(f"{blob} has {len(found.data)} bytes; {limit} are taken")
+            return Content(found.data, found.etag)
+
+    async def create(
+        self,
+        blob: str,
+        data: bytes,
+        *,
+        metadata: dict[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> str:
+        del content_type
+        async with self._calls.call("create"):
+            if blob in self._account.blobs:
+                raise AlreadyCommitted(blob)
+            return self._account.write(blob, data, metadata)
+
+    async def put(
+        self,
+        blob: str,
+        data: bytes | AsyncIterator[bytes],
+        *,
+        if_match: str | None = None,
+        content_type: str = "application/json",
+    ) -> str:
+        del content_type
+        async with self._calls.call("put"):
+            whole = data if isinstance(data, bytes) else b"".join([piece async for piece in data])
+            standing = self._account.blobs.get(blob)
+            if if_match and (standing is None or standing.etag != if_match):
+                raise AlreadyCommitted(blob)
+            return self._account.write(blob, whole)
+
+    async def append(self, blob: str, data: bytes) -> bool:
+        async with self._calls.call("append"):
+            standing = self._account.blobs.get(blob) or Stored(b"", "", {})
+            has_room = standing.appends < self._account.max_appends
+            if has_room:
+                self._account.write(blob, standing.data + data, appends=standing.appends + 1)
+        return has_room
+
+    async def metadata(self, blob: str) -> dict[str, str]:
+        async with self._calls.call("metadata"):
+            return self._account.find(blob).metadata
+
+    async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
+        async with self._calls.call("names"):
+            found = sorted(name for name in self._account.blobs if name.startswith(f"{container}/{prefix}"))
+        for name in found:
+            yield name.partition("/")[2]

@@ -1,0 +1,186 @@
+"""A session pool in memory. A program is a JSON object of what it does: ``{"stdout": "3", "seconds": 1}``.
+
+It may have ``seconds``, ``stdout``, ``stderr`` (text, or hexadecimal after ``hex:``), ``exit_code``,
+``signal``, ``ended_by``, ``files`` (text by path), ``spill`` (streams and files stay in the session),
+``lost_files`` (they do not), ``stored`` (so does the answer), ``cut`` (the frame), and ``outcome`` and
+``value`` of the execution.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from worker.faults import CapacityFault, ExecutionLost, SessionFileMissing
+from worker.ran import Execution
+from worker.runner.script import file_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.unit.core.calls import Calls
+
+FRAME_CHARS = 20_000
+
+
+@dataclass(eq=False)
+class Session:
+    used_at: float
+    files: dict[str, bytes] = field(default_factory=dict)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Pool:
+    """Outlives the processes that use it.
+
+    Attributes:
+        max_sessions: how many it allocates, and the most that may ever be allocated.
+        identifiers: of all sessions there have been, in their order.
+        received: all that came into a session.
+    """
+
+    def __init__(self, max_sessions: int, cooldown_seconds: float = 300) -> None:
+        self.max_sessions, self.cooldown_seconds = max_sessions, cooldown_seconds
+        self.identifiers: list[str] = []
+        self.received: list[bytes] = []
+        self.timeouts: list[float] = []
+        self.peak = 0
+        self.full = 0
+        self.violations: list[str] = []
+        self._sessions: dict[str, Session] = {}
+        self._deleted: set[str] = set()
+
+    @property
+    def sessions(self) -> dict[str, Session]:
+        """Those allocated now; one that was idle for the cooldown is gone."""
+        oldest = asyncio.get_running_loop().time() - self.cooldown_seconds
+        for identifier in [name for name, session in self._sessions.items() if session.used_at < oldest]:
+            self._sessions.pop(identifier).gone.set()
+        return self._sessions
+
+    def use(self, identifier: str) -> Session:
+        if identifier in self._deleted:
+            self.violations.append(f"the session {identifier} was used after its deletion")
+        session = self.sessions.get(identifier)
+        if session is None:
+            if len(self.sessions) >= self.max_sessions:
+                self.full += 1
+                raise CapacityFault("the session pool is full")
+            session = self._sessions[identifier] = Session(0)
+            self.identifiers.append(identifier)
+        self.peak = max(self.peak, len(self._sessions))
+        session.used_at = asyncio.get_running_loop().time()
+        return session
+
+    def delete(self, identifier: str) -> None:
+        self._deleted.add(identifier)
+        session = self.sessions.pop(identifier, None)
+        if session:
+            session.gone.set()
+
+
+class FakePool:
+    """One process's access to a pool."""
+
+    stream_chars = FRAME_CHARS
+
+    def __init__(self, pool: Pool, calls: Calls) -> None:
+        self._pool, self._calls = pool, calls
+
+    async def execute(self, permit: int, identifier: str, code: str, timeout_seconds: float) -> Execution:
+        del permit
+        async with self._calls.call("execute"):
+            session = self._pool.use(identifier)
+            self._pool.received.append(code.encode())
+            self._pool.timeouts.append(timeout_seconds)
+            program, spec = _parts(code, session)
+            await _last(session, program.get("seconds", 0))
+            session.used_at = asyncio.get_running_loop().time()
+            stdout = _frame(program, spec, session) if spec else program.get("stdout", "")
+            outcome, stderr = program.get("outcome", "succeeded"), program.get("stderr", "")
+            return Execution(outcome, stdout, stderr, program.get("value"), 3.0, 5.0)
+
+    async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
+        del permit
+        async with self._calls.call("upload"):
+            self._pool.use(identifier).files[name] = data
+            self._pool.received.append(data)
+
+    async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
+        del permit
+        async with self._calls.call("download"):
+            data = self._pool.use(identifier).files.get(name)
+            if data is None:
+                raise SessionFileMissing(name)
+        for start in range(0, len(data), 1000):
+            yield data[start : start + 1000]
+
+    async def release(self, permit: int, identifier: str) -> None:
+        del permit
+        async with self._calls.call("release"):
+            self._pool.delete(identifier)
+
+
+async def _last(session: Session, seconds: float) -> None:
+    """Take that long, unless the session is deleted meanwhile."""
+    try:
+        await asyncio.wait_for(session.gone.wait(), seconds)
+    except TimeoutError:
+        return
+    raise ExecutionLost("the session was deleted while the program ran")
+
+
+def _parts(code: str, session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The program, and what the runner was told besides; nothing when there is no runner."""
+    _, found, call = code.rpartition("(JSON.parse(")
+    spec: dict[str, Any] = json.loads(json.loads(call.removesuffix("));"))) if found else {}
+    source = spec.get("code", {})
+    text = code.encode()
+    if spec:
+        text = session.files[source["name"]] if "name" in source else base64.b64decode(source["inline"])
+    return (json.loads(text) if text.startswith(b"{") else {}), spec
+
+
+def _frame(program: dict[str, Any], spec: dict[str, Any], session: Session) -> str:
+    nonce, prefix = spec["nonce"], file_prefix(spec["nonce"])
+    left = _Left(session, prefix, spill=program.get("spill", False), lost=program.get("lost_files", False))
+    made = program.get("files", {})
+    run = {
+        "ended_by": program.get("ended_by", "exit"),
+        "exit_code": program.get("exit_code", 0),
+        "signal": program.get("signal"),
+        "duration_ms": 5,
+        "stdout": left.content(program.get("stdout", "")),
+        "stderr": left.content(program.get("stderr", "")),
+        "files": [left.content(made[path]) | {"path": path} for path in spec["collect"] if path in made],
+        "problems": [{"path": path, "reason": "missing"} for path in spec["collect"] if path not in made],
+    }
+    payload = json.dumps({"node": "v20.18.0", "runs": [run] * len(spec["runs"])})
+    if program.get("stored"):
+        session.files[f"{prefix}-answer"] = payload.encode()
+        crc = zlib.crc32(payload.encode())
+        payload = json.dumps({"name": f"{prefix}-answer", "size": len(payload), "crc": crc})
+    frame = f"<jsw:{nonce}:{len(payload)}:{zlib.crc32(payload.encode())}>{payload}</jsw:{nonce}>"
+    return frame[: program.get("cut", len(frame))]
+
+
+class _Left:
+    """What a program leaves: in the answer, or as files of the session."""
+
+    def __init__(self, session: Session, prefix: str, *, spill: bool, lost: bool) -> None:
+        self._files, self._prefix, self._spill, self._lost = session.files, prefix, spill, lost
+        self._count = 0
+
+    def content(self, text: str) -> dict[str, Any]:
+        data = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
+        if not self._spill:
+            return {"size": len(data), "inline": base64.b64encode(data).decode()}
+        self._count += 1
+        name = f"{self._prefix}-{self._count}"
+        if not self._lost:
+            self._files[name] = data
+        return {"size": len(data), "name": name}

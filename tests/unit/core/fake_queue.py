@@ -1,0 +1,175 @@
+"""A queue in memory by the broker's own rules, in the time of the running loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from worker.delivery import Delivery
+from worker.faults import LockLost
+from worker.local.broker.config import QueueSettings
+from worker.local.broker.queue_rules import QueueRules
+from worker.local.broker.values import DeadLetter as Grave
+from worker.local.broker.values import LockLostError
+from worker.settlement import Complete, DeadLetter, HandBack, History, LetGo, Retry
+
+if TYPE_CHECKING:
+    from tests.unit.core.calls import Calls
+    from worker.local.broker.values import Message
+    from worker.settlement import Settlement
+
+RECEIVE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    body: bytes | None
+    message_id: str
+    history: History = field(default_factory=History)
+
+
+class Queue:
+    """Outlives the processes that receive from it.
+
+    Attributes:
+        sent: every message there has been, by the number it got first.
+        settled: the settlements that were carried out, by that number and delivery count.
+    """
+
+    def __init__(self, lock_seconds: float = 60, max_delivery_count: int = 20) -> None:
+        settings = QueueSettings(
+            name="jobs", lock_duration_seconds=lock_seconds, max_delivery_count=max_delivery_count
+        )
+        tokens = count(1)
+        self.rules = QueueRules(settings, lambda: next(tokens).to_bytes(8))
+        self.sent: dict[int, Sent] = {}
+        self.settled: list[tuple[int, int, Settlement]] = []
+        self._changed = asyncio.Event()
+
+    def send(self, sent: Sent, delay: float = 0) -> int:
+        now = self.advance()
+        message = self.rules.send(now, scheduled_at=now + delay if delay else None)
+        self.sent[message.key] = sent
+        self.wake()
+        return message.key
+
+    def acquire(self) -> Message | None:
+        return self.rules.acquire(self.advance())
+
+    def wake(self) -> None:
+        """Let those look again that wait for a message."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait(self, until: float) -> None:
+        """Until a message may have come."""
+        due = min(until, self.rules.next_due())
+        try:
+            async with asyncio.timeout_at(due):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def advance(self) -> float:
+        now = asyncio.get_running_loop().time()
+        self.rules.advance(now)
+        return now
+
+    @property
+    def left(self) -> list[Sent]:
+        """What is not settled for good."""
+        return [self.sent[m.key] for m in self.rules.messages.values() if m.dead_letter is None]
+
+    @property
+    def dead(self) -> list[tuple[str | None, str | None]]:
+        """Reason and description of each dead letter."""
+        graves = [m.dead_letter for m in self.rules.messages.values() if m.dead_letter]
+        return [(grave.reason, grave.description) for grave in graves]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A delivery's lock."""
+
+    message: Message
+    token: bytes
+
+
+class FakeReceiver:
+    """One slot's access to a queue."""
+
+    def __init__(self, queue: Queue, calls: Calls) -> None:
+        self._queue, self._calls = queue, calls
+        self.is_closed = False
+
+    async def receive(self) -> Delivery | None:
+        async with self._calls.call("receive"):
+            until = asyncio.get_running_loop().time() + RECEIVE_SECONDS
+            message = self._queue.acquire()
+            while message is None and asyncio.get_running_loop().time() < until:
+                await self._queue.wait(until)
+                message = self._queue.acquire()
+        return self._delivery(message) if message else None
+
+    def _delivery(self, message: Message) -> Delivery:
+        sent = self._queue.sent[message.key]
+        assert message.token
+        return Delivery(
+            body=sent.body,
+            message_id=sent.message_id,
+            sequence_number=message.sequence_number,
+            delivery_count=message.delivery_count,
+            history=sent.history,
+            lock_seconds=self._queue.rules.settings.lock_duration_seconds,
+            handle=Held(message, message.token),
+        )
+
+    async def renew(self, delivery: Delivery) -> None:
+        async with self._calls.call("renew"):
+            now, held = self._queue.advance(), self._held(delivery)
+            try:
+                self._queue.rules.renew(held.token, now)
+            except LockLostError as error:
+                raise LockLost("the broker says that the lock is lost") from error
+
+    async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
+        held = self._held(delivery)
+        if isinstance(settlement, Retry):
+            async with self._calls.call("send"):
+                sent = self._queue.sent[held.message.key]
+                again = Sent(sent.body, f"{sent.message_id}.r{settlement.history.copies}", settlement.history)
+                self._queue.send(again, settlement.delay)
+        async with self._calls.call("settle"):
+            try:
+                self._carry_out(held, settlement)
+            except LockLostError as error:
+                raise LockLost("the broker says that the lock is lost") from error
+            self._queue.settled.append((held.message.key, delivery.delivery_count, settlement))
+            self._queue.wake()
+
+    def _carry_out(self, held: Held, settlement: Settlement) -> None:
+        now, rules = self._queue.advance(), self._queue.rules
+        match settlement:
+            case Complete() | Retry():
+                rules.complete(held.token, now)
+            case DeadLetter(reason, description):
+                rules.dead_letter(held.token, now, Grave(reason, description))
+            case HandBack():
+                rules.abandon(held.token, now)
+            case LetGo():
+                return
+
+    async def is_queue_empty(self) -> bool:
+        async with self._calls.call("is_queue_empty"):
+            self._queue.advance()
+            return not self._queue.rules.peek(1, 1)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    @staticmethod
+    def _held(delivery: Delivery) -> Held:
+        assert isinstance(delivery.handle, Held)
+        return delivery.handle
