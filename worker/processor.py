@@ -64,10 +64,10 @@ class Processor:
     async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
         bounds = self._services.inputs.check(job)
         if delivery.redelivered:
+            await self._fence(delivery, job)
             if await self._services.committer.confirm(job.batch, job.id):
                 log.info("job_already_committed")
                 return Complete()
-            await self._fence(delivery, job)
         if delivery.delivery_count >= DELIVERIES_BEFORE_GIVING_UP:
             message = f"{delivery.delivery_count} workers ended while they had this job"
             return await self._give_up(attempt, "infrastructure_failed", Error(code="lost", message=message))
