@@ -25,8 +25,8 @@ $(NODE_PACKAGES)/node_modules/.ready: $(NODE_PACKAGES)/package-lock.json | $(VEN
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --prefix $(NODE_PACKAGES) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: setup ## grade the example class on the local stack and show the results
-	@$(VENV)/bin/jsworker grade examples/first-steps --local --state .jsworker/demo
+demo: setup ## run the example programs on the local stack and show the results
+	@$(VENV)/bin/jsworker grade examples/first-steps --local
 
 test: check ## run the checks and all tests
 	@$(PYTHON) -m pytest

@@ -1,0 +1,2 @@
+const kept = [];
+for (;;) kept.push(Buffer.alloc(16 << 20, 1));
