@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 from typing import Any
 
@@ -10,7 +11,7 @@ from worker.local.pool import Limits, PoolConfig, SessionPool
 from worker.local.pool.config import MEGABYTE
 from worker.local.pool.errors import StartError
 from worker.local.pool.kernel import server_source
-from worker.local.pool.sandbox import Unconfined
+from worker.local.pool.sandbox import Bubblewrap, Unconfined
 from worker.local.pool.selftest import attack
 from worker.local.pool.session import Launcher
 from worker.local.pool.warm import end
@@ -45,6 +46,20 @@ async def test_the_attack_list_finds_its_way_out_of_an_unconfined_session() -> N
         launcher.close()
     for found in ("the host's loopback", "processes outside", "run another program", "make any system call"):
         assert found in str(refusal.value)
+
+
+def test_a_kernel_whose_pool_died_while_it_started_ends() -> None:
+    settings = PoolConfig(token=TOKEN)
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        sandbox = Bubblewrap(settings.node, server_source(settings.nel), settings.limits)
+        launch = sandbox.launch(theirs.fileno(), None)
+    try:
+        assert launch.popen.wait(20) == 1
+    finally:
+        launch.popen.kill()
+        launch.popen.wait()
 
 
 async def test_a_pool_does_not_start_where_its_tools_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

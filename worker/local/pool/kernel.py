@@ -17,9 +17,14 @@ FLOOD_PAUSE_RATIO = 2
 
 
 def server_source(nel: Path) -> str:
-    """Return nel's server as one script, put together as its own `lib/server/index.js` does."""
+    """Return nel's server as one script, put together as its own `lib/server/index.js` does.
+
+    Without the line before it, a kernel whose pool died while it started would report the broken channel
+    over the broken channel, for ever.
+    """
+    end = '["error", "disconnect"].forEach((event) => process.on(event, () => process.exit(1)));'
     parts = [(nel / "lib" / "server" / name).read_text() for name in SERVER_FILES]
-    return "\n".join(["(function() {", *parts, "})();"])
+    return "\n".join([end, "(function() {", *parts, "})();"])
 
 
 class Kernel(asyncio.Protocol):
