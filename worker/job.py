@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Annotated, Any, Literal, NoReturn
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from worker.faults import JobRejected
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 DEFAULT_BATCH = "default"
+MAX_DEPTH = 100  # of a document; what is nested deeper than 255 levels could not be written into a result
+MAX_DEPTH = 64  # of nesting: far more makes serializers of the result give up
 _LONE_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -67,7 +74,7 @@ def _kind(value: object) -> str:
     """Which branch of a union a value is meant as, so that an error names one field and not all of them."""
     if isinstance(value, (str, tuple)):
         return "<inline>"
-    fields = value if isinstance(value, dict) else getattr(value, "model_fields", {})
+    fields = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
     return "<blob>" if "blob" in fields else "<inline>"
 
 
@@ -182,14 +189,22 @@ class Job(Model):
 
 
 def parse_json(body: bytes, what: str = "message") -> Any:  # noqa: ANN401 - JSON is what it is
-    """Decode UTF-8 JSON strictly: no duplicate keys, NaN or Infinity; lone surrogates become U+FFFD.
+    """Decode UTF-8 JSON strictly: no duplicate keys, nor numbers that are not finite, nor depth without end.
+
+    Lone surrogates become U+FFFD, so that all of the document can be written again.
 
     Raises:
         JobRejected: ``invalid_json``, with what is wrong and where.
     """
     try:
         text = body.decode()
-        document = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        document = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+        _check_depth(document, MAX_DEPTH)
     except RecursionError:
         raise JobRejected("invalid_json", f"the {what} is nested too deeply") from None
     except ValueError as error:
@@ -234,7 +249,8 @@ def to_bytes(text: str) -> bytes:
 
 
 def _usable_name(value: object) -> str | None:
-    return value if isinstance(value, str) and re.match(NAME, value) and ".." not in value else None
+    is_name = isinstance(value, str) and re.fullmatch(NAME[1:-1], value) and ".." not in value
+    return str(value) if is_name else None
 
 
 def _rejection(error: ValidationError) -> JobRejected:
@@ -259,13 +275,41 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {key!r:.100} is there twice")
     return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text:.40} is too large")
+    return number
+
+
+def _check_depth(value: object, left: int) -> None:
+    if not left:
+        raise RecursionError
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(inner, left - 1)
+
+
+def _refuse_deep_nesting(document: object) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+    if level:
+        raise RecursionError
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _mend(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
