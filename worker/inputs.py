@@ -110,6 +110,8 @@ class InputFetcher:
         code = await self._code(job)
         files = [await self._file(index, file) for index, file in enumerate(job.files)]
         stdin = await self._stdin(job)
+        if isinstance(job.cases, Blob):
+            await self._read(job.cases.blob, "cases", self._settings.max_cases_bytes)
         if sum(len(data) for _, data in files) + len(stdin or b"") > self._settings.max_input_bytes:
             raise JobRejected(
                 "limit_exceeded", f"files and stdin have over {self._settings.max_input_bytes} bytes", "files"

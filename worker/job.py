@@ -6,19 +6,15 @@ import json
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from worker.faults import JobRejected
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 DEFAULT_BATCH = "default"
 MAX_DEPTH = 100  # of a document; what is nested deeper than 255 levels could not be written into a result
-MAX_DEPTH = 64  # of nesting: far more makes serializers of the result give up
 _LONE_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -296,20 +292,6 @@ def _check_depth(value: object, left: int) -> None:
         raise RecursionError
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_depth(inner, left - 1)
-
-
-def _refuse_deep_nesting(document: object) -> None:
-    level = [document]
-    for _ in range(MAX_DEPTH):
-        level = [child for value in level for child in _children(value)]
-    if level:
-        raise RecursionError
-
-
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _mend(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
