@@ -37,6 +37,17 @@ fs.fdatasync = (_descriptor, callback) => process.nextTick(callback, null);
 // The parts, not the `azurite-blob` command: that loads the SQL drivers too, for a second.
 const { default: BlobServer } = azuriteRequire("./dist/src/blob/BlobServer");
 const { default: BlobConfiguration } = azuriteRequire("./dist/src/blob/BlobConfiguration");
+const { default: MetadataStore } = azuriteRequire("./dist/src/blob/persistence/LokiBlobMetadataStore");
+
+// An upload in blocks that was never committed is no blob, but Azurite's mark of it has a create-only write refused,
+// and so would whoever takes over from a killed writer be, for ever. (Azure drops the blocks, too.)
+const { createBlob } = MetadataStore.prototype;
+MetadataStore.prototype.createBlob = function createBlobOverUncommitted(context, blob, ...conditions) {
+  const { accountName, containerName, name } = blob;
+  const blobs = this.db.getCollection(this.BLOBS_COLLECTION);
+  blobs.findAndRemove({ accountName, containerName, name, isCommitted: false });
+  return createBlob.call(this, context, blob, ...conditions);
+};
 
 function configuration(directory, port) {
   const options = {
