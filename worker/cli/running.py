@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import re
 import signal
+import sys
 import tempfile
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -91,9 +93,10 @@ def log_to(path: Path) -> None:
 def output(path: Path | None) -> Iterator[TextIO]:
     """Where results go: stdout, or a file that appears when it is complete."""
     if path is None:
-        stdout = click.get_text_stream("stdout", errors="backslashreplace")
-        yield stdout
-        stdout.flush()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        yield sys.stdout
+        sys.stdout.flush()
     elif path.is_symlink() or (path.exists() and not path.is_file()):
         with path.open("w", encoding="utf-8") as file:  # a device or a pipe must not be replaced
             yield file
