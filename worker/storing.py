@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from worker.faults import SessionFileMissing
+from worker.faults import CapacityFault, InfrastructureFault, SessionFileMissing
+from worker.patience import with_patience
 from worker.result import CollectedFile, Stream, attempt_blob
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Stored:
 
     def __init__(self, blobs: Writes, settings: WorkerSettings, job: Job, attempt: str) -> None:
         self._blobs, self._inline = blobs, settings.max_inline_output_bytes
+        self._patience = settings.wait_in_hand_seconds
         self._container, self._job, self._attempt = settings.results_container, job, attempt
         self.streams: dict[str, Stream] = {}
         self.files: list[CollectedFile] = []
@@ -62,7 +64,7 @@ class Stored:
         blob = None
         if not is_whole or text.encode() != data:
             blob = self._blob(name)
-            await self._blobs.put(blob, data, content_type=BYTES)
+            await self._put(blob, data)
         return Stream(text=text, bytes=captured.size, truncated=captured.truncated or not is_whole, blob=blob)
 
     async def _stream_from(self, lease: Lease, name: str, captured: Captured) -> Stream:
@@ -70,7 +72,7 @@ class Stored:
         if captured.size <= self._inline:
             return await self._stream(name, b"".join([piece async for piece in pieces]), captured)
         blob, head = self._blob(name), bytearray()
-        await self._blobs.put(blob, _noting(pieces, head, self._inline), content_type=BYTES)
+        await self._put(blob, _noting(pieces, head, self._inline))
         return Stream(text=head.decode("utf-8", "replace"), bytes=captured.size, truncated=True, blob=blob)
 
     async def _file(self, index: int, path: str, data: bytes | AsyncIterator[bytes], size: int) -> None:
@@ -79,11 +81,16 @@ class Stored:
         )
         blob = self._blob(f"files/{index:03d}-{name}")
         try:
-            await self._blobs.put(blob, data, content_type=BYTES)
+            await self._put(blob, data)
         except SessionFileMissing:
             self.missing.append(path)
         else:
             self.files.append(CollectedFile(path=path, blob=blob, bytes=size))
+
+    async def _put(self, blob: str, data: bytes | AsyncIterator[bytes]) -> None:
+        """While the store is out of reach, what is in memory waits; what streams in can be put only once."""
+        faults = (CapacityFault, InfrastructureFault) if isinstance(data, bytes) else ()
+        await with_patience(lambda: self._blobs.put(blob, data, content_type=BYTES), self._patience, *faults)
 
     def _blob(self, name: str) -> str:
         return f"{self._container}/{attempt_blob(self._job.batch, self._job.id, self._attempt, name)}"
