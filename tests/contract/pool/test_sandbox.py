@@ -108,7 +108,8 @@ async def test_its_children_cannot_kill_stop_or_debug_the_kernel(service: Servic
       run(`process.kill(1, '${name}'); process.kill(1, '${name}')`).status === 0);
     run("process.kill(0, 'SIGUSR1')"); sent.includes('SIGKILL') && !sent.includes('SIGUSR1')"""
     )
-    assert (await service.execute(code, timeoutInSeconds=60))["executionResult"] == "true"
+    result = await service.execute(code, timeoutInSeconds=60)
+    assert result["executionResult"] == "true", result
     closed = """$$.async(); require('net').connect(9229)
       .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
     assert (await service.execute(closed))["executionResult"] == "'ECONNREFUSED'"
