@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 T = TypeVar("T")
-RELEASE_TRIES = 4
+RELEASE_PAUSES = (0, 0.2, 0.8, 3.2)  # seconds before each try
 
 
 class Pool(Protocol):
@@ -172,21 +172,31 @@ class SessionLeases:
         return task
 
     async def _release(self, permit: Permit, lease: Lease) -> None:
+        is_confirmed = False
+        try:
+            is_confirmed = await self._delete(permit.index, lease)
+        finally:
+            if is_confirmed:
+                self._permits.give_back(permit)
+            else:
+                asyncio.get_running_loop().call_later(self._cooldown, self._permits.give_back, permit)
+
+    async def _delete(self, permit: int, lease: Lease) -> bool:
+        """Whether the pool has confirmed it, after some tries."""
         began = now()
-        for pause in (0.2 * 4**n for n in range(RELEASE_TRIES)):
+        for pause in RELEASE_PAUSES:
+            await asyncio.sleep(pause)
             try:
-                await self._pool.release(permit.index, lease.identifier)
+                await self._pool.release(permit, lease.identifier)
             except ServiceFault as error:
                 reason = str(error)
-                await asyncio.sleep(pause)
             else:
                 lease.release_ms = (now() - began) * 1000
-                self._permits.give_back(permit)
-                return
+                return True
         log.error(
             "session_release_unconfirmed",
             reason=reason,
             quarantine_seconds=self._cooldown,
             remedy="the pool must allow DELETE …/session; else each job occupies one for the cooldown",
         )
-        asyncio.get_running_loop().call_later(self._cooldown, self._permits.give_back, permit)
+        return False

@@ -1,0 +1,177 @@
+"""Sessions lent to jobs: each is deleted or kept on purpose, whatever becomes of the job."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from tests.unit.core.world import IDENTIFIERS, Process, World, job
+from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+from worker.session_leases import Identifiers, Lease
+from worker.settlement import Complete, Retry
+
+
+async def run_and_fail(process: Process, fault: BaseException | None, owner: str | None = None) -> None:
+    async with process.leases.lend(IDENTIFIERS.random(), owner) as lease:
+        await lease.execute("{}", 10)
+        if fault:
+            raise fault
+
+
+@pytest.mark.parametrize("fault", [None, ExecutionLost("cut"), ValueError("a bug"), TimeoutError()], ids=repr)
+async def test_a_fresh_session_is_deleted_in_success_and_failure(
+    world: World, fault: Exception | None
+) -> None:
+    process = world.process()
+    await asyncio.gather(run_and_fail(process, fault), return_exceptions=True)
+    assert len(world.pool.identifiers) == 1
+    assert process.calls.made == ["execute", "release"]
+
+
+async def test_a_session_is_deleted_when_the_job_is_cancelled_while_it_runs(world: World) -> None:
+    process = world.process()
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), process.leases.lend("s", None) as lease:
+                await lease.execute('{"seconds": 60}', 70)
+    assert process.calls.made == ["execute", "release"]
+
+
+async def test_a_deletion_goes_on_when_the_job_is_cancelled_during_it(world: World) -> None:
+    process = world.process()
+    process.calls.fail("release", InfrastructureFault("503"))
+    running = asyncio.create_task(run_and_fail(process, None))
+    await asyncio.sleep(0.1)
+    assert process.calls.made[-1] == "release"
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert process.permits._in_use
+    await process.leases.close()
+    assert not process.permits._in_use
+
+
+async def test_a_release_is_retried_before_the_permit_is_given_back(world: World) -> None:
+    process = world.process()
+    process.calls.fail("release", *[InfrastructureFault("503")] * 3)
+    async with process.leases.lend("s", None) as lease:
+        await lease.execute("{}", 10)
+    assert process.calls.made.count("release") == 4
+    assert lease.release_ms is not None
+    assert lease.release_ms > 1000
+
+
+@pytest.mark.parametrize(
+    "fault", [ConfigurationFault("DELETE is refused", "Allow it"), RuntimeError("a bug")]
+)
+async def test_a_permit_is_out_for_the_cooldown_when_its_session_cannot_be_deleted(
+    world: World, fault: Exception
+) -> None:
+    process = world.process()
+    process.calls.fail("release", *[fault] * 4)
+    with suppress(RuntimeError):
+        await run_and_fail(process, None)
+    await asyncio.sleep(world.pool.cooldown_seconds - 30)
+    assert len(process.permits._in_use) == 1
+    assert world.pool.sessions
+    await asyncio.sleep(60)
+    assert not process.permits._in_use
+
+
+async def test_a_session_that_was_never_allocated_is_not_deleted(world: World) -> None:
+    process = world.process(wait_in_hand_seconds=5)
+    process.calls.fail("execute", *[CapacityFault("full")] * 100)
+    with pytest.raises(CapacityFault):
+        await run_and_fail(process, None)
+    assert "release" not in process.calls.made
+
+
+async def test_a_full_pool_is_waited_for_no_sooner_than_it_asks(world: World) -> None:
+    process = world.process()
+    process.calls.fail("execute", CapacityFault("full", retry_after=77))
+    await run_and_fail(process, None)
+    assert asyncio.get_running_loop().time() >= 77
+
+
+async def test_shared_jobs_use_a_session_again_and_at_the_end_it_is_deleted(world: World) -> None:
+    for number in range(6):
+        world.send(job(f"j{number}", session={"policy": "shared"}))
+    await world.process().drain()
+    assert 1 <= len(world.pool.identifiers) <= 2
+    assert not world.pool.sessions
+
+
+async def test_keyed_jobs_use_the_session_of_their_key_one_after_another(world: World) -> None:
+    for number in range(6):
+        world.send(job(f"j{number}", {"seconds": 1}, session={"policy": "keyed", "key": "k"}))
+    process = world.process()
+    began = asyncio.get_running_loop().time()
+    await process.drain()
+    assert len(world.pool.identifiers) == 1
+    assert asyncio.get_running_loop().time() - began >= 6
+
+
+async def test_the_same_key_in_another_batch_is_another_session(world: World) -> None:
+    for batch in ("b1", "b2"):
+        world.send(job(batch=batch, session={"policy": "keyed", "key": "k"}))
+    process = world.process()
+    await process.process_one()
+    await process.process_one()
+    assert len(world.pool.identifiers) == 2
+    await process.leases.close()
+
+
+async def test_the_session_of_a_key_is_evicted_for_another_owner(world: World) -> None:
+    world.pool.max_sessions = 1
+    process = world.process()
+    await run_and_fail(process, None, "keyed:a")
+    (first,) = world.pool.sessions
+    await run_and_fail(process, None, "keyed:b")
+    (second,) = world.pool.sessions
+    assert first != second
+    await run_and_fail(process, None)
+    assert not world.pool.sessions
+    assert world.pool.full == 0
+
+
+async def test_an_eviction_that_is_not_confirmed_leaves_no_room_for_another(world: World) -> None:
+    world.pool.max_sessions = 1
+    process = world.process()
+    await run_and_fail(process, None, "keyed:a")
+    process.calls.fail("release", InfrastructureFault("503"), InfrastructureFault("503"))
+    with pytest.raises(InfrastructureFault):
+        await run_and_fail(process, None, "keyed:b")
+    await run_and_fail(process, None)
+    assert world.pool.full == 0
+
+
+async def test_a_kept_session_is_deleted_after_a_job_that_failed_in_it(world: World) -> None:
+    process = world.process()
+    await run_and_fail(process, None, "keyed:a")
+    with pytest.raises(ExecutionLost):
+        await run_and_fail(process, ExecutionLost("cut"), "keyed:a")
+    assert not world.pool.sessions
+
+
+async def test_a_failing_attempt_deletes_its_session_before_the_next(world: World) -> None:
+    world.send(job())
+    process = world.process()
+    process.calls.fail("execute", ExecutionLost("no answer"), after_effect=True)
+    assert isinstance(await process.process_one(), Retry)
+    assert not world.pool.sessions
+    assert await process.process_one() == Complete()
+
+
+def test_identifiers_can_be_derived_with_the_secret_alone() -> None:
+    mine, same, other = Identifiers(b"a"), Identifiers(b"a"), Identifiers(b"b")
+    assert mine.of_delivery("b/j", 1, 0) == same.of_delivery("b/j", 1, 0)
+    made = {mine.of_delivery(j, s, c) for j in ("b/j", "b/k") for s in (1, 2) for c in (0, 1)}
+    made |= {other.of_delivery("b/j", 1, 0), mine.random(), mine.random()}
+    assert len(made) == 11
+    assert all(4 <= len(name) <= 128 and name.replace("-", "").isalnum() for name in made)
+
+
+async def test_a_lease_tells_how_much_of_a_stream_arrives(world: World) -> None:
+    async with world.process().leases.lend("s", None) as lease:
+        assert isinstance(lease, Lease)
+        assert lease.stream_chars == 20_000
