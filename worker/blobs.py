@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from worker.settings import ClientSettings
 
 JSON = "application/json"
-APPEND_BLOCKS = 50_000  # an append blob takes no more
+PIECE_BYTES = 1 << 20  # what one request carries, and so what a large blob costs in memory
 _THROTTLED = frozenset({429, 503})
 
 
@@ -69,7 +69,8 @@ class Blobs:
         )
         with _mapped(blob):
             try:
-                stream = await self._client(blob).download_blob(0, limit + 1, decompress=False, **match)
+                # no range of ours: asked for one, the service refuses an empty blob, and the SDK leaves it so
+                stream = await self._client(blob).download_blob(decompress=False, **match)
             except ResourceModifiedError as error:
                 raise BlobChanged(blob) from error
             if stream.properties.size > limit:
@@ -180,6 +181,10 @@ async def open_blobs(
         "increment_base": 2,
         "connection_timeout": 10,
         "read_timeout": 60,
+        "max_single_get_size": PIECE_BYTES,
+        "max_chunk_get_size": PIECE_BYTES,
+        "max_single_put_size": PIECE_BYTES,
+        "max_block_size": PIECE_BYTES,
     }
     secret = settings.storage_connection_string
     if secret:

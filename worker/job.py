@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
@@ -64,6 +64,8 @@ FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_path)]
 Argument = Annotated[str, AfterValidator(check_argument)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Compare = Literal["exact", "trimmed", "tokens", "numbers", "json", "unordered_lines", "contains", "regex"]
 
 
 def _kind(value: object) -> str:
@@ -78,6 +80,9 @@ class Model(BaseModel):
     """Frozen; unknown fields and silent conversions are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+M = TypeVar("M", bound=Model)
 
 
 class Blob(Model):
@@ -137,25 +142,21 @@ class Expect(Model):
 
 
 class Case(Model):
-    """One run of the program with an expectation, for grading."""
+    """One run of the program with an expectation; stdin, args and limits it does not set are the job's."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     stdin: Text | None = None
     args: tuple[Argument, ...] = ()
     expect: Expect = Expect()
-    compare: Literal[
-        "exact", "trimmed", "tokens", "numbers", "json", "unordered_lines", "contains", "regex"
-    ] = "trimmed"
-    tolerance: float | None = None
-    points: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    compare: Compare = "trimmed"
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    points: Points = 1
     hidden: bool = False
     limits: Limits = Limits()
 
 
-Cases = Annotated[
-    Annotated[Blob, Tag("<blob>")] | Annotated[tuple[Case, ...], Field(max_length=1000), Tag("<inline>")],
-    Discriminator(_kind),
-]
+CaseList = Annotated[tuple[Case, ...], Field(min_length=1, max_length=1000)]
+Cases = Annotated[Annotated[Blob, Tag("<blob>")] | Annotated[CaseList, Tag("<inline>")], Discriminator(_kind)]
 
 
 class Session(Model):
@@ -226,10 +227,19 @@ def validate_job(document: object) -> Job:
         raise JobRejected(
             "unsupported_version", f"this worker knows version 1, not {version!r:.40}", "version"
         )
+    return validated(Job, document, "invalid_job")
+
+
+def validated(model: type[M], document: object, code: str) -> M:
+    """Check a decoded document against a model.
+
+    Raises:
+        JobRejected: with the code given, and the first field at fault.
+    """
     try:
-        return Job.model_validate(_tuples(document))
+        return model.model_validate(_tuples(document))
     except ValidationError as error:
-        raise _rejection(error) from None
+        raise _rejection(error, code) from None
 
 
 def identity(document: object) -> tuple[str | None, str | None]:
@@ -249,14 +259,13 @@ def _usable_name(value: object) -> str | None:
     return str(value) if is_name else None
 
 
-def _rejection(error: ValidationError) -> JobRejected:
+def _rejection(error: ValidationError, code: str) -> JobRejected:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
-    return JobRejected(
-        "invalid_job", f"{field or 'job'}: {first['msg'].removeprefix('Value error, ')}{also}", field or None
-    )
+    message = f"{field or 'job'}: {first['msg'].removeprefix('Value error, ')}{also}"
+    return JobRejected(code, message, field or None)
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
