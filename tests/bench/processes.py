@@ -61,11 +61,14 @@ class Process:
             await self.child.wait()
             raise BenchError(f"a process did not end within {_STOP_SECONDS} s:\n{self.tail()}") from None
 
-    async def is_quiet(self, seconds: float = 0.5) -> bool:
-        """Whether it has nothing to do: less than a sixth of a core over the time given."""
-        before = self.cpu_seconds()
+    async def is_quiet(self, seconds: float) -> bool:
+        """Whether it opens nothing and has little to do, less than a sixth of a core, over the time given."""
+        opened, before = self._open_files(), self.cpu_seconds()
         await asyncio.sleep(seconds)
-        return self.cpu_seconds() - before < seconds / 6
+        return self._open_files() == opened and self.cpu_seconds() - before < seconds / 6
+
+    def _open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))  # noqa: PTH208 - names alone are counted
 
     def tail(self) -> str:
         """The end of its log."""

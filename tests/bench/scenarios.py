@@ -88,7 +88,7 @@ async def measure(load: Load, contender: str, folder: Path, profile: Path | None
         await run.stack.send("load", codes)
         ideal = load.jobs * load.seconds / load.sessions
         last = await run.stack.wait_for_results("load/", load.jobs, run.worker, 60 + 4 * ideal)
-        await _quiet(run.worker)
+        await _quiet(run.worker, 0.5)
         spent = {name: seconds - before[name] for name, seconds in run.cpu().items()}
         await _check(run.stack, "load/", load.jobs)
         stats = await run.stack.pool_stats()
@@ -153,13 +153,13 @@ async def _warm_up(services: Stack, worker: Process, jobs: int) -> None:
     codes = await services.upload("warm", ["// wait 0.05\n"])
     await services.send("warm", codes * jobs)
     await services.wait_for_results("warm/", jobs, worker, _OPEN_SECONDS)
-    await _quiet(worker)
+    await _quiet(worker, 2.0)  # a link takes half a second to open, so each two seconds some would come
     await services.forget_pool_stats()
 
 
-async def _quiet(worker: Process) -> None:
+async def _quiet(worker: Process, seconds: float) -> None:
     deadline = time.monotonic() + _OPEN_SECONDS
-    while not await worker.is_quiet():
+    while not await worker.is_quiet(seconds):
         if time.monotonic() > deadline:
             raise BenchError(f"the worker is busy without a job:\n{worker.tail()}")
 
