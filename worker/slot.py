@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -13,7 +14,7 @@ from worker.patience import backoff_seconds
 from worker.settlement import HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from worker.delivery import Delivery
     from worker.settlement import Settlement
@@ -53,7 +54,28 @@ class Intake:
     def __init__(self, stop: asyncio.Event) -> None:
         self.stop = stop
         self.busy = 0
+        self._receiving = 0
+        self._quiet = asyncio.Event()
         self._faults = 0
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """For as long as a slot may be given a message."""
+        self._receiving += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+            if not self._receiving:
+                self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Wait until no slot is receiving. After a stop this is soon, and remains so.
+
+        A message handed back sooner would go round the worker's own slots, and use up its deliveries.
+        """
+        await self._quiet.wait()
 
     async def pause_after_fault(self) -> None:
         """Wait, longer with each fault in a row, or until the worker stops."""
@@ -94,7 +116,8 @@ class Slot:
             self._work.cancel()
 
     async def _turn(self) -> None:
-        delivery = await self._receiver.receive()
+        with self._intake.receiving():
+            delivery = await self._receiver.receive()
         if delivery is None:
             if self._drain and not self._intake.busy and await self._receiver.is_queue_empty():
                 self._intake.stop.set()
@@ -112,6 +135,8 @@ class Slot:
 
     async def _handle(self, delivery: Delivery) -> None:
         settlement = HandBack() if self._intake.stop.is_set() else await self._settlement(delivery)
+        if isinstance(settlement, HandBack):
+            await self._intake.quiet()
         try:
             await self._receiver.settle(delivery, settlement)
         except LockLost:

@@ -136,6 +136,8 @@ class FakeReceiver:
 
     async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
         held = self._held(delivery)
+        if isinstance(settlement, LetGo):
+            return
         if isinstance(settlement, Retry):
             async with self._calls.call("send"):
                 sent = self._queue.sent[held.message.key]
@@ -149,7 +151,7 @@ class FakeReceiver:
             self._queue.settled.append((held.message.key, delivery.delivery_count, settlement))
             self._queue.wake()
 
-    def _carry_out(self, held: Held, settlement: Settlement) -> None:
+    def _carry_out(self, held: Held, settlement: Complete | Retry | DeadLetter | HandBack) -> None:
         now, rules = self._queue.advance(), self._queue.rules
         match settlement:
             case Complete() | Retry():
@@ -158,8 +160,6 @@ class FakeReceiver:
                 rules.dead_letter(held.token, now, Grave(reason, description))
             case HandBack():
                 rules.abandon(held.token, now)
-            case LetGo():
-                return
 
     async def is_queue_empty(self) -> bool:
         async with self._calls.call("is_queue_empty"):
