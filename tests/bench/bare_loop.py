@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import ssl
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,9 @@ async def main() -> None:
     _end_on_sigterm()
     settings = load(WorkerSettings)
     async with (
-        ServiceBusClient.from_connection_string(_secret(settings.servicebus_connection_string)) as bus,
+        ServiceBusClient.from_connection_string(
+            _secret(settings.servicebus_connection_string), ssl_context=ssl.create_default_context()
+        ) as bus,
         BlobServiceClient.from_connection_string(
             _secret(settings.storage_connection_string), use_env_settings=False
         ) as blobs,
