@@ -8,13 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from worker.cases import checked, load_cases, merged
 from worker.faults import BlobChanged, BlobMissing, BlobTooLarge, JobRejected
-from worker.job import Blob, BlobFile, CodeBlob, InlineCode, to_bytes
+from worker.job import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from worker.job import Job
+    from worker.job import Case, Job, Limits, Text
     from worker.settings import WorkerSettings
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -36,13 +37,32 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """The limits of a run with the worker's defaults filled in."""
+
+    timeout_seconds: float
+    memory_mb: int
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process of the program: what it may use and what it is given."""
+
+    bounds: Bounds
+    stdin: bytes | None = None
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """Everything a program is given, as bytes."""
+    """Everything a program is given, as bytes; a run for each case, or one where there are no cases."""
 
     code: bytes
     file_name: str
+    runs: tuple[Run, ...]
     files: tuple[tuple[str, bytes], ...] = ()
-    stdin: bytes | None = None
+    cases: tuple[Case, ...] = ()
 
     @property
     def code_sha256(self) -> str:
@@ -51,12 +71,13 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """A job's limits with the worker's defaults filled in."""
+class _Wanted:
+    """What a run is to be given, and where the job says so."""
 
-    timeout_seconds: float
-    memory_mb: int
-    output_bytes: int
+    field: str
+    stdin: Text | None
+    args: tuple[str, ...]
+    limits: Limits
 
 
 class CodeCache:
@@ -90,33 +111,33 @@ class InputFetcher:
     def __init__(self, blobs: Reads, settings: WorkerSettings) -> None:
         self._blobs, self._settings, self._cache = blobs, settings, CodeCache(blobs)
 
-    def check(self, job: Job) -> Bounds:
-        """Apply the worker's limits and its allow-list of containers; nothing is fetched."""
+    def check(self, job: Job) -> None:
+        """Refuse what the worker's limits and its allow-list of containers refuse; nothing is fetched."""
         for field, blob in _blobs_of(job):
-            container = blob.partition("/")[0]
-            if container not in self._settings.code_containers:
-                allowed = ", ".join(self._settings.code_containers)
-                raise JobRejected(
-                    "container_not_allowed", f"the container {container!r} is not one of: {allowed}", field
-                )
-        return Bounds(
-            timeout_seconds=self._limit(job, "timeout_seconds"),
-            memory_mb=int(self._limit(job, "memory_mb")),
-            output_bytes=int(self._limit(job, "output_bytes")),
-        )
+            self._check_container(field, blob)
+        if job.cases and job.mode == "cell":
+            raise JobRejected("invalid_job", "cases need the mode 'program'", "cases")
+        self._bounds(job.limits, "limits")
 
     async def fetch(self, job: Job) -> Inputs:
         """Read what the job refers to."""
+        cases = await self._cases(job)
+        wanted = list(_wanted(job, cases))
+        bounds = [self._bounds(run.limits, f"{run.field}limits") for run in wanted]
         code = await self._code(job)
-        files = [await self._file(index, file) for index, file in enumerate(job.files)]
-        stdin = await self._stdin(job)
-        if isinstance(job.cases, Blob):
-            await self._read(job.cases.blob, "cases", self._settings.max_cases_bytes)
-        if sum(len(data) for _, data in files) + len(stdin or b"") > self._settings.max_input_bytes:
-            raise JobRejected(
-                "limit_exceeded", f"files and stdin have over {self._settings.max_input_bytes} bytes", "files"
-            )
-        return Inputs(code, _file_name(job), tuple(files), stdin)
+        files = tuple([await self._file(index, file) for index, file in enumerate(job.files)])
+        stdins = await self._stdins(wanted, sum(len(data) for _, data in files))
+        runs = [
+            Run(limits, None if run.stdin is None else stdins[run.stdin], run.args)
+            for run, limits in zip(wanted, bounds, strict=True)
+        ]
+        return Inputs(code, _file_name(job), tuple(runs), files, cases)
+
+    async def _cases(self, job: Job) -> tuple[Case, ...]:
+        if isinstance(job.cases, PinnedBlob):
+            limit = self._settings.max_cases_bytes
+            return load_cases(await self._read(job.cases.blob, "cases", limit, job.cases.etag))
+        return checked(job.cases or ())
 
     async def _code(self, job: Job) -> bytes:
         limit = self._settings.max_code_bytes
@@ -139,10 +160,24 @@ class InputFetcher:
             return file.path, await self._read(file.blob, f"files.{index}", limit)
         return file.path, to_bytes(file.inline)  # type: ignore[attr-defined] # an InlineFile
 
-    async def _stdin(self, job: Job) -> bytes | None:
-        if isinstance(job.stdin, Blob):
-            return await self._read(job.stdin.blob, "stdin", self._settings.max_input_bytes)
-        return None if job.stdin is None else to_bytes(job.stdin)
+    async def _stdins(self, runs: list[_Wanted], size: int) -> dict[Text, bytes]:
+        """What the runs read, each once, when so many bytes have been fetched before."""
+        stdins: dict[Text, bytes] = {}
+        for run in runs:
+            if run.stdin is not None and run.stdin not in stdins:
+                stdins[run.stdin] = await self._stdin(run.stdin, f"{run.field}stdin")
+                size += len(stdins[run.stdin])
+        if size > self._settings.max_input_bytes:
+            raise JobRejected(
+                "limit_exceeded", f"files and stdin have over {self._settings.max_input_bytes} bytes", "files"
+            )
+        return stdins
+
+    async def _stdin(self, stdin: Text, field: str) -> bytes:
+        if isinstance(stdin, str):
+            return to_bytes(stdin)
+        self._check_container(f"{field}.blob", stdin.blob)
+        return await self._read(stdin.blob, field, self._settings.max_input_bytes)
 
     async def _read(self, blob: str, field: str, limit: int, etag: str | None = None) -> bytes:
         """A missing blob is looked for once more: it may have been written a moment after the message."""
@@ -153,9 +188,8 @@ class InputFetcher:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 return await self._cache.read(blob, limit=limit, etag=etag)
         except BlobMissing:
-            raise JobRejected(
-                f"{field.partition('.')[0]}_not_found", f"there is no blob {blob}", f"{field}.blob"
-            ) from None
+            what = next(part for part in reversed(field.split(".")) if not part.isdigit())
+            raise JobRejected(f"{what}_not_found", f"there is no blob {blob}", f"{field}.blob") from None
         except BlobTooLarge as error:
             raise JobRejected("limit_exceeded", str(error), f"{field}.blob") from None
         except BlobChanged:
@@ -163,14 +197,42 @@ class InputFetcher:
                 "etag_mismatch", f"{blob} is not the version it is pinned to", f"{field}.etag"
             ) from None
 
-    def _limit(self, job: Job, name: str) -> float:
-        asked, maximum = getattr(job.limits, name), getattr(self._settings, f"max_{name}")
+    def _check_container(self, field: str, blob: str) -> None:
+        container = blob.partition("/")[0]
+        if container not in self._settings.code_containers:
+            allowed = ", ".join(self._settings.code_containers)
+            raise JobRejected(
+                "container_not_allowed", f"the container {container!r} is not one of: {allowed}", field
+            )
+
+    def _bounds(self, limits: Limits, field: str) -> Bounds:
+        return Bounds(
+            timeout_seconds=self._limit(limits, field, "timeout_seconds"),
+            memory_mb=int(self._limit(limits, field, "memory_mb")),
+            output_bytes=int(self._limit(limits, field, "output_bytes")),
+        )
+
+    def _limit(self, limits: Limits, field: str, name: str) -> float:
+        asked, maximum = getattr(limits, name), getattr(self._settings, f"max_{name}")
         if asked is not None and asked > maximum:
             raise JobRejected(
-                "limit_exceeded", f"{asked} is above the maximum of {maximum}", f"limits.{name}"
+                "limit_exceeded", f"{asked} is above the maximum of {maximum}", f"{field}.{name}"
             )
         value: float = getattr(self._settings, f"default_{name}") if asked is None else asked
         return value
+
+
+def _wanted(job: Job, cases: tuple[Case, ...]) -> Iterator[_Wanted]:
+    """What a case does not say, the job says."""
+    if not cases:
+        yield _Wanted("", job.stdin, job.args, job.limits)
+    for index, case in enumerate(cases):
+        yield _Wanted(
+            f"cases.{index}.",
+            job.stdin if case.stdin is None else case.stdin,
+            case.args if "args" in case.model_fields_set else job.args,
+            merged(job.limits, case.limits),
+        )
 
 
 def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:
@@ -178,7 +240,7 @@ def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:
         yield "code.blob", job.code.blob
     if isinstance(job.stdin, Blob):
         yield "stdin.blob", job.stdin.blob
-    if isinstance(job.cases, Blob):
+    if isinstance(job.cases, PinnedBlob):
         yield "cases.blob", job.cases.blob
     for index, file in enumerate(job.files):
         if isinstance(file, BlobFile):

@@ -91,11 +91,16 @@ class Blob(Model):
     blob: BlobName
 
 
-class CodeBlob(Blob):
+class PinnedBlob(Blob):
+    """A blob that may be pinned to its ETag: a worker then reads it once for many jobs."""
+
+    etag: str | None = None
+
+
+class CodeBlob(PinnedBlob):
     """The program as a blob, optionally pinned to its digest or ETag."""
 
     sha256: Sha256 | None = None
-    etag: str | None = None
 
 
 class InlineCode(Model):
@@ -156,7 +161,9 @@ class Case(Model):
 
 
 CaseList = Annotated[tuple[Case, ...], Field(min_length=1, max_length=1000)]
-Cases = Annotated[Annotated[Blob, Tag("<blob>")] | Annotated[CaseList, Tag("<inline>")], Discriminator(_kind)]
+Cases = Annotated[
+    Annotated[PinnedBlob, Tag("<blob>")] | Annotated[CaseList, Tag("<inline>")], Discriminator(_kind)
+]
 
 
 class Session(Model):

@@ -10,16 +10,19 @@ from worker import __version__
 from worker.cell import run_cell
 from worker.clock import now
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
+from worker.grading import Grading, score_of, verdict_of
 from worker.patience import with_patience
 from worker.permits import SHARED
-from worker.program import run_program
+from worker.program import packed, run_program
 from worker.result import Error, Producer, Result, SessionUse, Timings
 from worker.storing import Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.committing import Committer
     from worker.delivery import Delivery
-    from worker.inputs import Bounds, InputFetcher, Inputs
+    from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Job
     from worker.ran import Ran
     from worker.result import Status
@@ -80,7 +83,7 @@ class JobRun:
         self._policy = job.session.policy or self._settings.session_policy
         self._clock = _Stopwatch()
 
-    async def result(self, bounds: Bounds) -> Result:
+    async def result(self) -> Result:
         """Fetch, execute and store; what is returned is not committed yet.
 
         Raises:
@@ -96,13 +99,13 @@ class JobRun:
         )
         self._clock.lap("fetch_ms")
         stored = Stored(self._services.store, self._settings, self._job, self._attempt.name)
-        ran, lease = await self._execute(inputs, bounds, stored)
+        grading, lease = await self._execute(inputs, stored)
         self._clock.restart()
-        await stored.take_from_memory(ran)
+        await stored.take_from_memory(grading.ran)
         self._clock.lap("store_ms")
-        return self._result(inputs, ran, lease, stored)
+        return self._result(inputs, grading, lease, stored)
 
-    async def _execute(self, inputs: Inputs, bounds: Bounds, stored: Stored) -> tuple[Ran, Lease]:
+    async def _execute(self, inputs: Inputs, stored: Stored) -> tuple[Grading, Lease]:
         """The part under a permit: no longer than the session is needed."""
         job, delivery = self._job, self._delivery
         identifier = (
@@ -114,12 +117,17 @@ class JobRun:
         )
         async with self._services.leases.lend(identifier, self._owner()) as lease:
             self._clock.lap("wait_ms")
-            if job.mode == "cell":
-                ran = await run_cell(job, inputs, bounds, lease)
-            else:
-                ran = await run_program(job, inputs, bounds, lease, self._settings.max_collect_bytes)
-            await stored.take_from_session(ran, lease)
-        return ran, lease
+            grading = Grading(inputs.cases)
+            for runs in packed(inputs.runs):
+                for ran in await self._run(inputs, runs, lease):
+                    await grading.take(ran, lease)
+            await stored.take_from_session(grading.ran, lease)
+        return grading, lease
+
+    async def _run(self, inputs: Inputs, runs: Sequence[Run], lease: Lease) -> list[Ran]:
+        if self._job.mode == "cell":
+            return [await run_cell(self._job, inputs, runs[0].bounds, lease)]
+        return await run_program(self._job, inputs, runs, lease, self._settings.max_collect_bytes)
 
     def _owner(self) -> str | None:
         """Who may use the session after this job."""
@@ -129,7 +137,8 @@ class JobRun:
             return f"keyed:{self._job.batch}:{self._job.session.key}"
         return SHARED if self._policy == "shared" else None
 
-    def _result(self, inputs: Inputs, ran: Ran, lease: Lease, stored: Stored) -> Result:
+    def _result(self, inputs: Inputs, grading: Grading, lease: Lease, stored: Stored) -> Result:
+        ran = grading.ran
         timings = Timings(
             queued_ms=_rounded(self._delivery.queued_ms),
             allocate_ms=_rounded(ran.allocate_ms),
@@ -140,6 +149,9 @@ class JobRun:
         return self._attempt.result(
             ran.status,
             self._settings,
+            verdict=verdict_of(grading.cases),
+            score=score_of(grading.cases),
+            cases=grading.cases,
             exit_code=ran.exit_code,
             signal=ran.signal,
             stdout=stored.streams["stdout"],

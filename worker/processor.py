@@ -62,7 +62,7 @@ class Processor:
             return await self._try_again(delivery, attempt, f"the worker failed: {error!r}")
 
     async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
-        bounds = self._services.inputs.check(job)
+        self._services.inputs.check(job)
         if delivery.redelivered:
             await self._fence(delivery, job)
             if await self._services.committer.confirm(job.batch, job.id):
@@ -71,7 +71,7 @@ class Processor:
         if delivery.delivery_count >= DELIVERIES_BEFORE_GIVING_UP:
             message = f"{delivery.delivery_count} workers ended while they had this job"
             return await self._give_up(attempt, "infrastructure_failed", Error(code="lost", message=message))
-        result = await JobRun(self._services, delivery, attempt, job).result(bounds)
+        result = await JobRun(self._services, delivery, attempt, job).result()
         await self._services.committer.commit(result, attempt.name)
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()

@@ -18,9 +18,12 @@ from worker.runner import (
     parse_frame,
     parse_stored,
 )
+from worker.settings import PLATFORM_RUN_SECONDS
 
 if TYPE_CHECKING:
-    from worker.inputs import Bounds, Inputs
+    from collections.abc import Iterator, Sequence
+
+    from worker.inputs import Bounds, Inputs, Run
     from worker.job import Job
     from worker.result import Status
     from worker.runner import Answer, Content, RunAnswer, Source
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 128 << 10  # what travels in the one call; more goes up as files first
 STARTUP_SECONDS = 8.0  # writing files and starting Node, beside the program's own time
+BETWEEN_SECONDS = 0.2  # and for each run, its folder and what it left running
+EXECUTION_SECONDS = PLATFORM_RUN_SECONDS - 10 - STARTUP_SECONDS
+MAX_RUNS = 50  # of an execution, whose answer is held in memory
 _MARGIN_CHARS = 200
 _STATUSES: dict[str, Status] = {
     "timeout": "timed_out",
@@ -42,8 +48,21 @@ _LIMITS = {
 }
 
 
-async def run_program(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease, collect_bytes: int) -> Ran:
-    """Run the job's program once in the leased session.
+def packed(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+    """The runs in as few executions as their limits allow, in their order."""
+    start, seconds = 0, 0.0
+    for index, run in enumerate(runs):
+        seconds += _seconds(run)
+        if index > start and (seconds > EXECUTION_SECONDS or index - start == MAX_RUNS):
+            yield runs[start:index]
+            start, seconds = index, _seconds(run)
+    yield runs[start:]
+
+
+async def run_program(
+    job: Job, inputs: Inputs, runs: Sequence[Run], lease: Lease, collect_bytes: int
+) -> list[Ran]:
+    """Run the job's program in one execution of the leased session, a fresh process for each of the runs.
 
     Raises:
         ExecutionLost: no answer came, or a damaged one: the program may have run.
@@ -57,39 +76,55 @@ async def run_program(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease, co
         files=tuple([(path, await upload.source(data)) for path, data in inputs.files]),
         collect=job.collect,
         collect_bytes=collect_bytes,
-        runs=(
-            RunSpec(
-                timeout_seconds=bounds.timeout_seconds,
-                memory_mb=bounds.memory_mb,
-                output_bytes=bounds.output_bytes,
-                stdin=None if inputs.stdin is None else await upload.source(inputs.stdin),
-                args=job.args,
-                env=job.env,
-            ),
-        ),
+        runs=tuple([await _spec(job, run, upload) for run in runs]),
     )
     script = build_script(program, nonce=nonce, frame_chars=lease.stream_chars - _MARGIN_CHARS)
-    execution = await lease.execute(script, bounds.timeout_seconds + STARTUP_SECONDS)
+    execution = await lease.execute(script, sum(map(_seconds, runs)) + STARTUP_SECONDS)
     if execution.outcome != "succeeded":
         raise ExecutionLost(f"the session {execution.outcome}: {execution.stderr[:300]}")
     answer = await _answer(execution.stdout, nonce, lease)
-    return _ran(answer.runs[0], bounds, execution.allocate_ms)
+    if len(answer.runs) != len(runs):
+        raise ExecutionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")
+    return [
+        _ran(ended, run.bounds, execution.allocate_ms) for ended, run in zip(answer.runs, runs, strict=True)
+    ]
+
+
+def _seconds(run: Run) -> float:
+    """What an execution must allow for a run beside the others."""
+    return run.bounds.timeout_seconds + BETWEEN_SECONDS
+
+
+async def _spec(job: Job, run: Run, upload: _Uploads) -> RunSpec:
+    return RunSpec(
+        timeout_seconds=run.bounds.timeout_seconds,
+        memory_mb=run.bounds.memory_mb,
+        output_bytes=run.bounds.output_bytes,
+        stdin=None if run.stdin is None else await upload.source(run.stdin),
+        args=run.args,
+        env=job.env,
+    )
 
 
 class _Uploads:
-    """Small contents go along in the script; what no longer fits is uploaded first."""
+    """Small contents go along in the script; what no longer fits is uploaded first.
+
+    Anew for each execution: programs of the one before could have changed what lies in the session.
+    """
 
     def __init__(self, lease: Lease) -> None:
-        self._lease, self._left, self._count = lease, INLINE_BYTES, 0
+        self._lease, self._left = lease, INLINE_BYTES
+        self._uploaded: dict[bytes, Uploaded] = {}
 
     async def source(self, data: bytes) -> Source:
         if len(data) <= self._left:
             self._left -= len(data)
             return data
-        self._count += 1
-        name = f"jsw-input-{self._count}"
-        await self._lease.upload(name, data)
-        return Uploaded(name)
+        if data not in self._uploaded:
+            name = f"jsw-input-{len(self._uploaded) + 1}"
+            await self._lease.upload(name, data)
+            self._uploaded[data] = Uploaded(name)
+        return self._uploaded[data]
 
 
 async def _answer(stdout: str, nonce: str, lease: Lease) -> Answer:

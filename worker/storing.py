@@ -43,7 +43,7 @@ class Stored:
         """Store what lies in the session, streaming: its size does not count in memory."""
         for name, captured in _streams(ran):
             if captured.name:
-                self.streams[name] = await self._stream_from(lease, name, captured)
+                self.streams[name] = await self._stream_or_none(lease, name, captured)
         for index, (path, captured) in enumerate(ran.files):
             if captured.name:
                 await self._file(index, path, lease.download(captured.name), captured.size)
@@ -66,6 +66,13 @@ class Stored:
             blob = self._blob(name)
             await self._put(blob, data)
         return Stream(text=text, bytes=captured.size, truncated=captured.truncated or not is_whole, blob=blob)
+
+    async def _stream_or_none(self, lease: Lease, name: str, captured: Captured) -> Stream:
+        """A later run of the program may have removed what an earlier one left."""
+        try:
+            return await self._stream_from(lease, name, captured)
+        except SessionFileMissing:
+            return Stream(bytes=captured.size, truncated=True)
 
     async def _stream_from(self, lease: Lease, name: str, captured: Captured) -> Stream:
         pieces = lease.download(captured.name or "")
