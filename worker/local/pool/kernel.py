@@ -68,6 +68,7 @@ class Kernel(asyncio.Protocol):
             raise KernelDiedError(self.death)
         self._last_id += 1
         self._stdout_prefix = b'{"id":%d,"stdout":' % self._last_id
+        self._busy_seconds = 0.0
         self._lines.limit = MESSAGE_OVERHEAD_BYTES + capture.limit * BYTES_PER_CHARACTER
         self._capture, self._ended = capture, self._loop.create_future()
         try:
@@ -93,7 +94,7 @@ class Kernel(asyncio.Protocol):
         for line in self._lines.feed(data):
             if not self._droppable(line.head):
                 self._receive(parse(line))
-        if self._capture is not None and self._capture.stdout.full:
+        if self._capture is not None:
             self._rest(time.perf_counter() - started)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
