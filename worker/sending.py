@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, Queue, Store, register
 from worker.faults import AlreadyCommitted, BlobTooLarge
 from worker.messages import Outgoing
+from worker.submission import INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from worker.submission import Candidate
 
 MAX_MESSAGE_BYTES = 180 << 10  # of the 256 KB that the service takes, since a retry carries its history along
-INPUTS = "inputs"  # the container of parts that a message has no room for
 UPLOADS = 8
 CHUNK = 64
 _JAVASCRIPT = "text/javascript"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Submission:
     def __init__(self, store: Store, queue: Queue, folder: Folder) -> None:
         self._store, self._queue, self._folder = store, queue, folder
         self._uploads = asyncio.Semaphore(UPLOADS)
+        self._cases: dict[str, str] = {}
 
     async def run(
         self, candidates: Sequence[Candidate], on_sent: Callable[[int], None] = lambda _: None
@@ -47,12 +49,19 @@ class Submission:
             BatchError: the batch has other jobs of the same id, or a job fits no message.
         """
         await register(self._store, self._folder, [candidate.entry for candidate in candidates])
+        await self._upload_cases(candidates)
         before, record = await self._records()
         waiting = [candidate for candidate in candidates if candidate.entry.id not in before]
         for start in range(0, len(waiting), CHUNK):
             await self._send(waiting[start : start + CHUNK], record)
             on_sent(min(start + CHUNK, len(waiting)))
         return Submitted(len(waiting), len(candidates) - len(waiting))
+
+    async def _upload_cases(self, candidates: Iterable[Candidate]) -> None:
+        """Each cases file once; its jobs are pinned to it, so that a worker reads it once for all."""
+        for cases in {candidate.cases for candidate in candidates if candidate.cases}:
+            blob = cases.blob(self._folder.batch)
+            self._cases[blob] = await self._upload(blob, cases.data, _JSON)
 
     async def _records(self) -> tuple[set[str], str]:
         """The ids that were sent, and the blob to record more of them in."""
@@ -76,6 +85,9 @@ class Submission:
             if program is not None:
                 code = document["code"]
                 document["code"] = {**code, "etag": await self._upload(code["blob"], program, _JAVASCRIPT)}
+            match document.get("cases"):
+                case {"blob": str(blob), **rest} if blob in self._cases and not rest:
+                    document["cases"] = {"blob": blob, "etag": self._cases[blob]}
             body = _encoded(await self._fitted(document))
         return Outgoing(body=body, message_id=f"{self._folder.batch}/{candidate.entry.id}")
 
@@ -147,7 +159,7 @@ def _parts(document: dict[str, Any]) -> list[_Part]:
     match document.get("cases"):
         case list(cases):
             whole = {"version": 1, "cases": cases}
-            parts.append(_Part("cases.json", "cases", None, _encoded(whole), "application/json"))
+            parts.append(_Part("cases.json", "cases", None, _encoded(whole), _JSON))
     match document.get("files"):
         case list(files):
             parts += [_Part(f"file-{index}", "files", index, data) for index, data in _inline_files(files)]

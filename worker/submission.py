@@ -6,11 +6,12 @@ import hashlib
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.batch import BatchError, Entry, digest
+from worker.cases import load_cases
 from worker.faults import JobRejected
 from worker.job import DEFAULT_BATCH, identity, parse_json, validate_job
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".js", ".mjs", ".cjs")
 PROGRAMS = "submissions"  # the container of programs that were files
+INPUTS = "inputs"  # the container of cases files, and of parts that a message has no room for
 MAX_ID = 128
 _MAX_PROBLEMS = 50
 
@@ -31,12 +33,28 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class SharedCases:
+    """A cases file for the jobs of a batch that have no cases of their own."""
+
+    data: bytes
+
+    def blob(self, batch: str) -> str:
+        """Where it lies for a batch; another file is another blob, and so makes other jobs."""
+        return f"{INPUTS}/{batch}/cases-{hashlib.sha256(self.data).hexdigest()[:16]}.json"
+
+    def given_to(self, document: dict[str, Any], batch: str) -> dict[str, Any]:
+        """The job with a reference to the file."""
+        return {"cases": {"blob": self.blob(batch)}, **document}
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One job to be: what the manifest says of it, and where to read it when its turn comes."""
 
     batch: str
     entry: Entry
     source: Source
+    cases: SharedCases | None = None
 
     def load(self) -> tuple[dict[str, Any], bytes | None]:
         """The job, and the program to upload as its code where that is a file.
@@ -45,6 +63,8 @@ class Candidate:
             BatchError: it is not what it was when it was checked.
         """
         document, program = self.source.load()
+        if self.cases:
+            document = self.cases.given_to(document, self.batch)
         if digest(document) != self.entry.digest:
             raise BatchError(f"{self.entry.id} changed while it was being submitted: submit again")
         return document, program
@@ -138,6 +158,26 @@ def manifest(path: Path, batch: str | None = None, *, keep_invalid: bool = False
     if problems or not candidates:
         raise BatchError(_told(path, problems))
     return [candidate for _, candidate in candidates.values()]
+
+
+def with_cases(candidates: Iterable[Candidate], path: Path) -> list[Candidate]:
+    """The same jobs, with the cases of a file for those that have none.
+
+    Raises:
+        BatchError: it is no cases file.
+    """
+    cases = SharedCases(path.read_bytes())
+    try:
+        load_cases(cases.data)
+    except JobRejected as error:
+        raise BatchError(f"{path}: {error.message}") from None
+    return [_given(candidate, cases) for candidate in candidates]
+
+
+def _given(candidate: Candidate, cases: SharedCases) -> Candidate:
+    document, _ = candidate.source.load()
+    entry = replace(candidate.entry, digest=digest(cases.given_to(document, candidate.batch)))
+    return replace(candidate, entry=entry, cases=cases)
 
 
 def job_id(name: str) -> str:

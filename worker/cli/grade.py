@@ -19,7 +19,7 @@ from worker.cli.local import STATE, sessions_by_default
 from worker.cli.progress import show
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, log_to, run
-from worker.cli.submit import candidates, check_sources, send
+from worker.cli.submit import CASES, Sources, check_sources, send
 from worker.faults import ServiceFault
 from worker.local.background import running
 from worker.local.config import StackConfig
@@ -52,13 +52,14 @@ class Grading:
 @click.command(
     "grade",
     epilog=examples(
-        "jsworker grade --local submissions/",
+        "jsworker grade --local submissions/ --cases cases.json",
         "jsworker grade --local --manifest jobs.jsonl --format jsonl --out results.jsonl",
         "jsworker grade submissions/ --batch hw1     # on Azure; again with the same batch: goes on",
     ),
 )
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--manifest", "lines", type=FILE, help="JSON Lines of jobs, in place of programs.")
+@CASES
 @click.option("--batch", callback=batch_name, help="Go on with this batch, or begin it; new by default.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.option("--out", type=OUT, help="A file for the results, written whole or not at all.")
@@ -70,6 +71,7 @@ class Grading:
 def command(
     paths: tuple[Path, ...],
     lines: Path | None,
+    cases: Path | None,
     batch: str | None,
     **options: Any,  # noqa: ANN401 - click's
 ) -> None:
@@ -81,11 +83,11 @@ def command(
     """
     check_sources(paths, lines)
     grading = Grading(batch=batch or _new_name(), **options)
-    run(_grade(grading, paths, lines))
+    run(_grade(grading, Sources(paths, lines, cases)))
 
 
-async def _grade(grading: Grading, paths: Sequence[Path], lines: Path | None) -> int:
-    jobs = candidates(paths, lines, grading.batch, keep_invalid=True)
+async def _grade(grading: Grading, sources: Sources) -> int:
+    jobs = sources.candidates(grading.batch, keep_invalid=True)
     try:
         async with _settings(grading) as settings, open_client(settings) as client:
             return await _run(grading, settings, client, jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,9 @@ import click
 from worker.app import open_client
 from worker.batch import Folder
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
-from worker.sending import INPUTS, Submission
+from worker.sending import Submission
 from worker.settings import PREFIX, ClientSettings, SettingsError, load
-from worker.submission import PROGRAMS, manifest, programs
+from worker.submission import INPUTS, PROGRAMS, manifest, programs, with_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,21 +23,29 @@ if TYPE_CHECKING:
     from worker.submission import Candidate
 
 
+CASES = click.option(
+    "--cases", type=FILE, help="A cases file (JSON) for all jobs that have no cases of their own."
+)
+
+
 @click.command(
     "submit",
     epilog=examples(
-        "jsworker submit submissions/ --batch hw1",
+        "jsworker submit submissions/ --batch hw1 --cases cases.json",
         "jsworker submit --manifest jobs.jsonl",
         "jsworker submit --manifest jobs.jsonl --batch rerun --skip-invalid",
     ),
 )
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--manifest", "lines", type=FILE, help="JSON Lines of jobs, in place of programs.")
+@CASES
 @click.option("--batch", callback=batch_name, help="The batch; with --manifest it overrides the jobs' own.")
 @click.option(
     "--skip-invalid", is_flag=True, help="Send invalid jobs too: the worker's rejection is their result."
 )
-def command(paths: tuple[Path, ...], lines: Path | None, batch: str | None, *, skip_invalid: bool) -> None:
+def command(
+    paths: tuple[Path, ...], lines: Path | None, cases: Path | None, batch: str | None, *, skip_invalid: bool
+) -> None:
     """Upload programs and put their jobs into the queue.
 
     PATHS are programs (*.js, *.mjs, *.cjs) or folders of them; a job's id comes from the file's name. Run
@@ -45,7 +54,7 @@ def command(paths: tuple[Path, ...], lines: Path | None, batch: str | None, *, s
     check_sources(paths, lines)
     if paths and not batch:
         raise click.UsageError("--batch is needed: it is the name that watch and results go by.")
-    run(_submit(paths, lines, batch, skip_invalid=skip_invalid))
+    run(_submit(Sources(paths, lines, cases), batch, skip_invalid=skip_invalid))
 
 
 def check_sources(paths: Sequence[Path], lines: Path | None) -> None:
@@ -58,13 +67,21 @@ def check_sources(paths: Sequence[Path], lines: Path | None) -> None:
         raise click.UsageError("Give either programs (files or folders) or --manifest FILE.")
 
 
-def candidates(
-    paths: Sequence[Path], lines: Path | None, batch: str | None, *, keep_invalid: bool
-) -> list[Candidate]:
-    """The jobs to submit, checked; raises ``BatchError``."""
-    if lines:
-        return manifest(lines, batch, keep_invalid=keep_invalid)
-    return programs(paths, batch or "")
+@dataclass(frozen=True)
+class Sources:
+    """What jobs are made of: programs or a manifest, and a cases file."""
+
+    paths: Sequence[Path]
+    lines: Path | None
+    cases: Path | None
+
+    def candidates(self, batch: str | None, *, keep_invalid: bool) -> list[Candidate]:
+        """The jobs to submit, checked; raises ``BatchError``."""
+        if self.lines:
+            jobs = manifest(self.lines, batch, keep_invalid=keep_invalid)
+        else:
+            jobs = programs(self.paths, batch or "")
+        return with_cases(jobs, self.cases) if self.cases else jobs
 
 
 async def send(
@@ -79,11 +96,11 @@ async def send(
     click.echo(f"{batch}: {done.sent} jobs submitted{before}", err=True)
 
 
-async def _submit(paths: Sequence[Path], lines: Path | None, batch: str | None, *, skip_invalid: bool) -> int:
+async def _submit(sources: Sources, batch: str | None, *, skip_invalid: bool) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     batches = defaultdict(list)
-    for job in candidates(paths, lines, batch, keep_invalid=skip_invalid):
+    for job in sources.candidates(batch, keep_invalid=skip_invalid):
         batches[job.batch].append(job)
     async with open_client(settings) as client:
         for name, jobs in batches.items():
