@@ -33,9 +33,9 @@ def execution_of(answer: httpx.Response) -> Execution:
         document = document.get("properties", document)
         status, result = document["status"], document.get("result") or {}
         stdout, stderr = str(result.get("stdout") or ""), str(result.get("stderr") or "")
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
-    if status not in {"Succeeded", "Failed"}:
+    if status not in ("Succeeded", "Failed"):
         raise ExecutionLost(f"the session pool left the execution {status!r:.40}")
     value = result.get("executionResult")
     return Execution(
@@ -64,8 +64,9 @@ def _number(value: object) -> float | None:
 def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     """What an error answer means; the bodies come in four shapes, so the text is what counts."""
     text, status = body[:2000].decode(errors="replace"), answer.status_code
-    said = f"{status} {text[:300]}".strip()
-    if any(code in text for code in _GONE):
+    method, path = answer.request.method, answer.request.url.path
+    said = f"{status} {_masked(text, answer.request.url.params.get('identifier'))[:300]}".strip()
+    if method == "DELETE" and any(code in text for code in _GONE):
         return SessionGone()
     if status in {401, 403}:
         return ConfigurationFault(
@@ -73,7 +74,6 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
             "Give this identity the role Azure ContainerApps Session Executor on the pool (takes minutes to "
             "work), and check JSWORKER_POOL_API_VERSION: an unknown version is answered so too",
         )
-    method, path = answer.request.method, answer.request.url.path
     is_full = status == httpx.codes.NOT_FOUND and method == "POST" and "NotFound" not in text
     if status == httpx.codes.TOO_MANY_REQUESTS or is_full or "allocating pod" in text:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
@@ -82,3 +82,8 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     if method == "DELETE" and status == httpx.codes.NOT_FOUND:
         return SessionGone()
     return ExecutionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
+
+
+def _masked(text: str, identifier: str | None) -> str:
+    """Without the session's identifier, which is a secret and must not get into logs and results."""
+    return text.replace(identifier, f"{identifier[:12]}…") if identifier else text

@@ -42,12 +42,12 @@ _STREAM_CHARS = 123_456
 
 @dataclass(frozen=True)
 class _Call:
-    """A request; ``content`` is made anew for each try, since the shape of the body may have changed."""
+    """A request; ``content`` makes the body, wrapped in ``properties`` or not."""
 
     permit: int
     method: str
     url: str
-    content: Callable[[], bytes] | None = None
+    content: Callable[[bool], bytes] | None = None
     files: dict[str, Any] | None = None
     timeout: float = 60
 
@@ -104,7 +104,13 @@ class SessionPool:
             ExecutionLost: the code may have run.
         """
         url, wait = self._url("executions", identifier), timeout_seconds + ANSWER_SECONDS
-        call = _Call(permit, "POST", url, lambda: self._body(code, timeout_seconds), timeout=wait)
+        call = _Call(
+            permit,
+            "POST",
+            url,
+            lambda wrapped: self._body(code, timeout_seconds, wrapped=wrapped),
+            timeout=wait,
+        )
         answer = await self._call(call)
         return execution_of(answer)
 
@@ -117,7 +123,7 @@ class SessionPool:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
         url = self._url(f"files/{quote(name, safe='')}/content", identifier)
         try:
-            async with self._clients[permit].stream("GET", url, headers=await self._headers()) as answer:
+            async with self._get(permit, url) as answer:
                 if answer.status_code == httpx.codes.NOT_FOUND:
                     raise SessionFileMissing(name)
                 if answer.is_error:
@@ -126,6 +132,15 @@ class SessionPool:
                     yield chunk
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
+
+    @asynccontextmanager
+    async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
+        for fresh in (False, True):
+            headers = await self._headers(fresh=fresh)
+            async with self._clients[permit].stream("GET", url, headers=headers) as answer:
+                if fresh or answer.status_code != httpx.codes.UNAUTHORIZED:
+                    yield answer
+                    return
 
     async def release(self, permit: int, identifier: str) -> None:
         """Delete the session; one that is gone already counts as deleted.
@@ -144,7 +159,7 @@ class SessionPool:
     def _url(self, path: str, identifier: str, version: str | None = None) -> str:
         return f"{self._endpoint}/{path}?api-version={version or self._version}&identifier={identifier}"
 
-    def _body(self, code: str, timeout_seconds: float) -> bytes:
+    def _body(self, code: str, timeout_seconds: float, *, wrapped: bool) -> bytes:
         body: dict[str, Any] = {
             "codeInputType": "Inline",
             "executionType": "Synchronous",
@@ -153,22 +168,23 @@ class SessionPool:
         }
         if self._long_streams:
             body["outputStreamsMaxLength"] = _STREAM_CHARS
-        return json.dumps({"properties": body} if self._wrapped else body).encode()
+        return json.dumps({"properties": body} if wrapped else body).encode()
 
     async def _call(self, call: _Call) -> httpx.Response:
-        answer = await self._send(call)
+        wrapped = self._wrapped  # as of now: other calls may find out meanwhile
+        answer = await self._send(call, wrapped=wrapped)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            answer = await self._send(call, fresh=True)
+            answer = await self._send(call, wrapped=wrapped, fresh=True)
         elif answer.status_code == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
-            self._wrapped = not self._wrapped
-            answer = await self._send(call)
+            self._wrapped = not wrapped
+            answer = await self._send(call, wrapped=not wrapped)
         if answer.is_error:
             raise fault_of(answer, answer.content)
         return answer
 
-    async def _send(self, call: _Call, *, fresh: bool = False) -> httpx.Response:
+    async def _send(self, call: _Call, *, wrapped: bool, fresh: bool = False) -> httpx.Response:
         headers = await self._headers(fresh=fresh)
-        content = call.content() if call.content else None
+        content = call.content(wrapped) if call.content else None
         if content:
             headers["Content-Type"] = "application/json"
         try:

@@ -1,0 +1,335 @@
+"""Every answer that a session pool is known to give, and what the adapter makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+
+from tests.contract.adapters.conftest import pool_settings
+from tests.contract.adapters.scripted_pool import Answer, ScriptedPool
+from worker.faults import (
+    CapacityFault,
+    ConfigurationFault,
+    ExecutionLost,
+    InfrastructureFault,
+    SessionFileMissing,
+)
+from worker.sessions import open_sessions
+
+if TYPE_CHECKING:
+    from worker.sessions import SessionPool
+
+
+def ran(status: str = "Succeeded", **result: object) -> dict[str, Any]:
+    return {"$id": "1", "id": "x", "executionType": "Synchronous", "status": status, "result": result}
+
+
+def error(code: str, message: str = "m") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "traceId": "t"}}
+
+
+@pytest.mark.parametrize("status", [200, 202])
+async def test_an_execution_is_judged_by_its_status_and_not_by_the_http_code(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    body = ran(stdout="out", stderr="err", executionResult="2", executionTimeInMilliseconds=12)
+    server.plan(Answer(status, body, {"x-ms-allocation-time": "2382"}))
+    execution = await pool.execute(0, "jsw-1", "1+1", 10)
+    assert (execution.outcome, execution.stdout, execution.stderr) == ("succeeded", "out", "err")
+    assert (execution.value, execution.allocate_ms, execution.execute_ms) == ("2", 2382.0, 12.0)
+    (seen,) = server.seen
+    assert (seen.method, seen.path) == ("POST", "/subscriptions/s/sessionPools/p/executions")
+    assert seen.query == {"api-version": "2025-10-02-preview", "identifier": "jsw-1"}
+    assert seen.headers["Authorization"] == "Bearer t0"
+    assert json.loads(seen.body) == {
+        "codeInputType": "Inline",
+        "executionType": "Synchronous",
+        "code": "1+1",
+        "timeoutInSeconds": 10,
+        "outputStreamsMaxLength": pool.stream_chars,
+    }
+
+
+@pytest.mark.parametrize(
+    ("stderr", "outcome"),
+    [
+        ("ReferenceError: x is not defined", "failed"),
+        ("Request timed out waiting for code execution to complete after 10 s", "timed_out"),
+        ("Execution aborted", "aborted"),
+        ("Kernel restarted", "aborted"),
+        ("", "failed"),
+    ],
+)
+async def test_what_failed_in_the_platforms_words_is_not_the_programs_doing(
+    server: ScriptedPool, pool: SessionPool, stderr: str, outcome: str
+) -> None:
+    server.plan(Answer(202, ran("Failed", stdout=None, stderr=stderr)))
+    assert (await pool.execute(0, "s", "x", 10)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"null",
+        b"[]",
+        b'"text"',
+        b'{"status": "Succeeded", "result": "text"}',
+        b'{"status": ["Succeeded"]}',
+        b'{"properties": null}',
+        b'{"properties": 1}',
+        b"[" * 100_000,
+        json.dumps(ran("Running")).encode(),
+        json.dumps(ran("Canceled")).encode(),
+        json.dumps({"result": {}}).encode(),
+    ],
+    ids=lambda body: body[:30].decode(),
+)
+async def test_a_damaged_or_unfinished_answer_leaves_the_execution_lost(
+    server: ScriptedPool, pool: SessionPool, body: bytes
+) -> None:
+    server.plan(Answer(200, body))
+    with pytest.raises(ExecutionLost):
+        await pool.execute(0, "s", "x", 10)
+
+
+@pytest.mark.parametrize("answer", [Answer(drop=True), Answer(body=b'{"status"', cut=True)], ids=repr)
+async def test_an_answer_that_never_came_whole_leaves_the_execution_lost_and_is_not_asked_for_again(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer)
+    with pytest.raises(ExecutionLost):
+        await pool.execute(0, "s", "x", 10)
+    assert len(server.seen) == 1
+
+
+async def test_a_connection_that_cannot_be_made_means_that_nothing_has_run() -> None:
+    async with ScriptedPool() as server:
+        endpoint = server.url
+    async with open_sessions(pool_settings(endpoint), None) as pool:
+        with pytest.raises(InfrastructureFault, match="out of reach"):
+            await pool.execute(0, "s", "x", 10)
+
+
+CAPACITY = [
+    Answer(429),
+    Answer(429, {"code": "SessionsCountExceedsLimit", "message": "full"}),
+    Answer(429, error("TooManyRequests"), {"Retry-After": "17"}),
+    Answer(404),
+    Answer(404, b"The pool has no room"),
+    Answer(500, b"Error happened when allocating pod for identifier s"),
+    Answer(429, error("X", "Error happened when allocating pod for identifier s")),
+]
+
+
+@pytest.mark.parametrize("answer", CAPACITY, ids=str)
+async def test_a_full_pool_is_no_fault_of_the_jobs(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer, answer)
+    with pytest.raises(CapacityFault) as caught:
+        await pool.execute(0, "s", "x", 10)
+    assert caught.value.retry_after == (17.0 if answer.headers else None)
+    with pytest.raises(CapacityFault):
+        await pool.upload(0, "s", "a", b"")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_service_that_fails_is_an_infrastructure_fault(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    server.plan(Answer(status, error("Internal")))
+    with pytest.raises(InfrastructureFault):
+        await pool.execute(0, "s", "x", 10)
+
+
+@pytest.mark.parametrize("answers", [(Answer(403),), (Answer(401), Answer(401)), (Answer(403, b"no role"),)])
+async def test_a_refusal_says_what_to_do(
+    server: ScriptedPool, pool: SessionPool, answers: tuple[Answer, ...]
+) -> None:
+    server.plan(*answers)
+    with pytest.raises(ConfigurationFault, match="Session Executor"):
+        await pool.execute(0, "s", "x", 10)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 415])
+async def test_another_refusal_is_lost_and_not_capacity(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    server.plan(Answer(status, error("FileNotFound")))
+    with pytest.raises(ExecutionLost):
+        await pool.execute(0, "s", "x", 10)
+
+
+async def test_a_session_that_is_not_there_is_not_taken_for_an_answer_to_an_execution(
+    server: ScriptedPool, pool: SessionPool
+) -> None:
+    server.plan(
+        Answer(404, error("NoSessionFoundError")), Answer(400, error("SessionWithIdentifierNotFound"))
+    )
+    for _ in range(2):
+        with pytest.raises((CapacityFault, ExecutionLost)):
+            await pool.execute(0, "s", "x", 10)
+
+
+async def test_the_other_shape_of_the_body_is_tried_once_and_kept(
+    server: ScriptedPool, pool: SessionPool
+) -> None:
+    answer = {"properties": ran(stdout="out")}
+    missing = Answer(400, error("SessionPropertiesMissing"))
+    server.plan(missing, Answer(200, answer), Answer(200, answer))
+    for _ in range(2):
+        assert (await pool.execute(0, "s", "x", 10)).stdout == "out"
+    assert [("properties" in json.loads(seen.body)) for seen in server.seen] == [False, True, True]
+
+
+async def test_the_other_shape_is_found_by_many_at_once(server: ScriptedPool, pool: SessionPool) -> None:
+    missing = Answer(400, error("SessionPropertiesMissing"))
+    server.plan(missing, missing, Answer(200, ran()), Answer(200, ran()))
+    await asyncio.gather(pool.execute(0, "s1", "x", 10), pool.execute(1, "s2", "x", 10))
+    assert sum("properties" in json.loads(seen.body) for seen in server.seen) == 2
+
+
+class Credential:
+    """Gives numbered tokens that last as long as told."""
+
+    def __init__(self, seconds: float = 3600, fault: Exception | None = None) -> None:
+        self._seconds, self._fault, self.given = seconds, fault, 0
+
+    async def get_token(self, *scopes: str, **_: object) -> AccessToken:
+        if self._fault:
+            raise self._fault
+        assert scopes == ("https://dynamicsessions.io/.default",)
+        self.given += 1
+        return AccessToken(f"t{self.given}", int(time.time() + self._seconds))
+
+
+async def executes_with(server: ScriptedPool, credential: Any, times: int = 1) -> list[str]:  # noqa: ANN401 - a fake
+    async with open_sessions(pool_settings(server.url, pool_token=None), credential) as pool:
+        for _ in range(times):
+            await pool.execute(0, "s", "x", 10)
+    return [seen.headers["Authorization"] for seen in server.seen]
+
+
+async def test_a_refused_token_is_renewed_once(server: ScriptedPool) -> None:
+    server.plan(Answer(401), Answer(200, ran()), Answer(200, ran()))
+    assert await executes_with(server, Credential(), 2) == ["Bearer t1", "Bearer t2", "Bearer t2"]
+
+
+async def test_a_token_is_kept_until_shortly_before_its_end(server: ScriptedPool) -> None:
+    server.plan(*[Answer(200, ran())] * 2)
+    assert await executes_with(server, Credential(), 2) == ["Bearer t1"] * 2
+
+
+async def test_a_token_near_its_end_is_renewed_before_it_is_used(server: ScriptedPool) -> None:
+    server.plan(*[Answer(200, ran())] * 2)
+    assert await executes_with(server, Credential(200), 2) == ["Bearer t1", "Bearer t2"]
+
+
+async def test_a_credential_that_gives_no_token_is_a_matter_of_configuration(server: ScriptedPool) -> None:
+    with pytest.raises(ConfigurationFault, match="az login"):
+        await executes_with(server, Credential(fault=ClientAuthenticationError("no account")))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(204),
+        Answer(404, error("NoSessionFoundError")),
+        Answer(400, error("SessionWithIdentifierNotFound")),
+        Answer(404),
+    ],
+    ids=str,
+)
+async def test_a_session_that_is_gone_is_released(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer)
+    await pool.release(1, "jsw-1")
+    (seen,) = server.seen
+    assert (seen.method, seen.path.rpartition("/")[2]) == ("DELETE", "session")
+    assert seen.query["identifier"] == "jsw-1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(400, b"what?"), Answer(501), Answer(503), Answer(429), Answer(405), Answer(drop=True)],
+    ids=str,
+)
+async def test_a_release_that_is_not_confirmed_is_told(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer)
+    with pytest.raises(InfrastructureFault):
+        await pool.release(0, "s")
+
+
+@pytest.mark.parametrize(
+    ("version", "of_release"),
+    [("2024-10-02-preview", "2025-10-02-preview"), ("2025-02-02-preview", "2025-02-02-preview")],
+)
+async def test_an_old_api_version_has_short_streams_and_releases_with_one_that_can(
+    server: ScriptedPool, version: str, of_release: str
+) -> None:
+    server.plan(Answer(200, ran()), Answer(204))
+    async with open_sessions(pool_settings(server.url, pool_api_version=version), None) as pool:
+        await pool.execute(0, "s", "x", 10)
+        await pool.release(0, "s")
+        assert pool.stream_chars == 4096
+    assert [seen.query["api-version"] for seen in server.seen] == [version, of_release]
+    assert "outputStreamsMaxLength" not in json.loads(server.seen[0].body)
+
+
+async def test_a_file_goes_up_and_comes_down_byte_for_byte(server: ScriptedPool, pool: SessionPool) -> None:
+    data = bytes(range(256)) * 600
+    server.plan(Answer(200, {}), Answer(200, data))
+    await pool.upload(0, "s", "a b.bin", data)
+    pieces = [piece async for piece in pool.download(0, "s", "a b.bin")]
+    assert b"".join(pieces) == data
+    assert data in server.seen[0].body
+    assert b'filename="a b.bin"' in server.seen[0].body
+    assert server.seen[1].path.endswith("/files/a b.bin/content")
+
+
+async def test_a_file_that_the_session_has_not_is_told(server: ScriptedPool, pool: SessionPool) -> None:
+    server.plan(Answer(404, error("FileNotFound")))
+    with pytest.raises(SessionFileMissing):
+        [piece async for piece in pool.download(0, "s", "a")]
+
+
+@pytest.mark.parametrize("answer", [Answer(body=b"half", cut=True), Answer(drop=True), Answer(400)], ids=str)
+async def test_a_file_that_does_not_come_whole_is_lost(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer)
+    with pytest.raises(ExecutionLost):
+        [piece async for piece in pool.download(0, "s", "a")]
+
+
+async def test_a_download_that_is_refused_renews_its_token_once(server: ScriptedPool) -> None:
+    server.plan(Answer(401), Answer(200, b"data"))
+    async with open_sessions(pool_settings(server.url, pool_token=None), Credential()) as pool:  # type: ignore[arg-type] # a fake
+        assert [piece async for piece in pool.download(0, "s", "a")] == [b"data"]
+
+
+async def test_no_fault_tells_the_whole_identifier(server: ScriptedPool, pool: SessionPool) -> None:
+    identifier = "jsw-12345678-" + "a1" * 20
+    text = f"Error happened when allocating pod for identifier {identifier}".encode()
+    server.plan(Answer(500, text), Answer(503, text), Answer(400, text), Answer(403, text))
+    for _ in range(4):
+        with pytest.raises(Exception, match="session pool") as caught:
+            await pool.execute(0, identifier, "x", 10)
+        assert identifier not in str(caught.value)
+
+
+async def test_an_execution_that_outlasts_its_time_is_lost(server: ScriptedPool, pool: SessionPool) -> None:
+    server.plan(Answer(hang=True))
+    with pytest.raises(ExecutionLost, match="never came"):
+        await pool.execute(0, "s", "x", -24.9)
