@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from worker.comparing import fault_of
 from worker.faults import JobRejected
 from worker.job import Case, CaseList, Compare, Limits, Model, Points, parse_json, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.job import Job, Text
 
 
 class CasesFile(Model):
@@ -17,6 +23,16 @@ class CasesFile(Model):
     limits: Limits = Limits()
     compare: Compare = "trimmed"
     points: Points = 1
+
+
+@dataclass(frozen=True)
+class WantedRun:
+    """What a run is to be given; ``field`` is where the job says so, with a dot at its end if anywhere."""
+
+    field: str
+    stdin: Text | None
+    args: tuple[str, ...]
+    limits: Limits
 
 
 def load_cases(data: bytes) -> tuple[Case, ...]:
@@ -52,6 +68,19 @@ def checked(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     return cases
 
 
+def wanted_runs(job: Job, cases: Sequence[Case]) -> Iterator[WantedRun]:
+    """A run for each case, or one; what a case does not say, the job says."""
+    if not cases:
+        yield WantedRun("", job.stdin, job.args, job.limits)
+    for index, case in enumerate(cases):
+        yield WantedRun(
+            f"cases.{index}.",
+            job.stdin if case.stdin is None else case.stdin,
+            case.args if "args" in case.model_fields_set else job.args,
+            _merged(job.limits, case.limits),
+        )
+
+
 def _validated(document: dict[str, object]) -> CasesFile:
     try:
         return validated(CasesFile, document, "invalid_cases")
@@ -67,13 +96,12 @@ def _completed(file: CasesFile) -> tuple[Case, ...]:
         case.model_copy(
             update={
                 **{name: value for name, value in defaults.items() if name not in case.model_fields_set},
-                "limits": merged(file.limits, case.limits),
+                "limits": _merged(file.limits, case.limits),
             }
         )
         for case in file.cases
     )
 
 
-def merged(defaults: Limits, own: Limits) -> Limits:
-    """Limits that are the defaults where they say nothing themselves."""
+def _merged(defaults: Limits, own: Limits) -> Limits:
     return defaults.model_copy(update=own.model_dump(exclude_none=True))

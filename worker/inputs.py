@@ -8,13 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from worker.cases import checked, load_cases, merged
+from worker.cases import checked, load_cases, wanted_runs
 from worker.faults import BlobChanged, BlobMissing, BlobTooLarge, JobRejected
 from worker.job import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from worker.cases import WantedRun
     from worker.job import Case, Job, Limits, Text
     from worker.settings import WorkerSettings
 
@@ -70,16 +71,6 @@ class Inputs:
         return hashlib.sha256(self.code).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What a run is to be given, and where the job says so."""
-
-    field: str
-    stdin: Text | None
-    args: tuple[str, ...]
-    limits: Limits
-
-
 class CodeCache:
     """Programs by blob and ETag: a batch that shares one pinned program reads it once."""
 
@@ -122,7 +113,7 @@ class InputFetcher:
     async def fetch(self, job: Job) -> Inputs:
         """Read what the job refers to."""
         cases = await self._cases(job)
-        wanted = list(_wanted(job, cases))
+        wanted = list(wanted_runs(job, cases))
         bounds = [self._bounds(run.limits, f"{run.field}limits") for run in wanted]
         code = await self._code(job)
         files = tuple([await self._file(index, file) for index, file in enumerate(job.files)])
@@ -160,7 +151,7 @@ class InputFetcher:
             return file.path, await self._read(file.blob, f"files.{index}", limit)
         return file.path, to_bytes(file.inline)  # type: ignore[attr-defined] # an InlineFile
 
-    async def _stdins(self, runs: list[_Wanted], size: int) -> dict[Text, bytes]:
+    async def _stdins(self, runs: list[WantedRun], size: int) -> dict[Text, bytes]:
         """What the runs read, each once, when so many bytes have been fetched before."""
         stdins: dict[Text, bytes] = {}
         for run in runs:
@@ -220,19 +211,6 @@ class InputFetcher:
             )
         value: float = getattr(self._settings, f"default_{name}") if asked is None else asked
         return value
-
-
-def _wanted(job: Job, cases: tuple[Case, ...]) -> Iterator[_Wanted]:
-    """What a case does not say, the job says."""
-    if not cases:
-        yield _Wanted("", job.stdin, job.args, job.limits)
-    for index, case in enumerate(cases):
-        yield _Wanted(
-            f"cases.{index}.",
-            job.stdin if case.stdin is None else case.stdin,
-            case.args if "args" in case.model_fields_set else job.args,
-            merged(job.limits, case.limits),
-        )
 
 
 def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:

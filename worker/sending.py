@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, Queue, Store, register
 from worker.faults import AlreadyCommitted, BlobTooLarge
 from worker.messages import Outgoing
-from worker.submission import INPUTS
+from worker.shared_cases import INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.batch import BatchError, Entry, digest
-from worker.cases import load_cases
 from worker.faults import JobRejected
 from worker.job import DEFAULT_BATCH, identity, parse_json, validate_job
+from worker.shared_cases import shared_cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from worker.shared_cases import SharedCases
+
 SUFFIXES = (".js", ".mjs", ".cjs")
 PROGRAMS = "submissions"  # the container of programs that were files
-INPUTS = "inputs"  # the container of cases files, and of parts that a message has no room for
 MAX_ID = 128
 _MAX_PROBLEMS = 50
 
@@ -30,21 +31,6 @@ class Source(Protocol):
 
     def load(self) -> tuple[dict[str, Any], bytes | None]:
         """The job, and the program to upload as its code where that is a file."""
-
-
-@dataclass(frozen=True)
-class SharedCases:
-    """A cases file for the jobs of a batch that have no cases of their own."""
-
-    data: bytes
-
-    def blob(self, batch: str) -> str:
-        """Where it lies for a batch; another file is another blob, and so makes other jobs."""
-        return f"{INPUTS}/{batch}/cases-{hashlib.sha256(self.data).hexdigest()[:16]}.json"
-
-    def given_to(self, document: dict[str, Any], batch: str) -> dict[str, Any]:
-        """The job with a reference to the file."""
-        return {"cases": {"blob": self.blob(batch)}, **document}
 
 
 @dataclass(frozen=True)
@@ -166,9 +152,8 @@ def with_cases(candidates: Iterable[Candidate], path: Path) -> list[Candidate]:
     Raises:
         BatchError: it is no cases file.
     """
-    cases = SharedCases(path.read_bytes())
     try:
-        load_cases(cases.data)
+        cases = shared_cases(path.read_bytes())
     except JobRejected as error:
         raise BatchError(f"{path}: {error.message}") from None
     return [_given(candidate, cases) for candidate in candidates]

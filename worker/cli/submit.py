@@ -13,7 +13,8 @@ from worker.batch import Folder
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
 from worker.sending import Submission
 from worker.settings import PREFIX, ClientSettings, SettingsError, load
-from worker.submission import INPUTS, PROGRAMS, manifest, programs, with_cases
+from worker.shared_cases import INPUTS
+from worker.submission import PROGRAMS, manifest, programs, with_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
