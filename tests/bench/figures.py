@@ -20,7 +20,7 @@ class Target:
 
     def __str__(self) -> str:
         sign = "≥" if self.at_least else "≤"
-        return f"{self.what} {self.value:.3g} {sign} {self.bound:g}"
+        return f"{self.what} {self.value:.4g} {sign} {self.bound:g}"
 
 
 @dataclass(frozen=True)

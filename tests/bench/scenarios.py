@@ -30,13 +30,16 @@ _OPEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Load:
-    """Jobs that take ``seconds`` each, on so many sessions; of one program, or each of its own."""
+    """Jobs that take ``seconds`` each, on so many sessions; of one program, or each of its own.
+
+    ``efficiency`` is what is wanted, None where the load is too short to tell.
+    """
 
     name: str
     sessions: int
     jobs: int
     seconds: float
-    efficiency: float
+    efficiency: float | None
     shared_code: bool = False
 
     def programs(self) -> list[str]:
@@ -105,8 +108,11 @@ async def measure(load: Load, contender: str, folder: Path, profile: Path | None
 
 
 def _load_targets(load: Load, figures: dict[str, float]) -> tuple[Target, ...]:
+    efficiency = load.efficiency and Target(
+        "efficiency", figures["efficiency"], load.efficiency, at_least=True
+    )
     return (
-        Target("efficiency", figures["efficiency"], load.efficiency, at_least=True),
+        *((efficiency,) if efficiency else ()),
         Target("worker CPU ms/job", figures["worker_cpu_ms"], 8),
         Target("sessions", figures["peak_sessions"], load.sessions),
     )
