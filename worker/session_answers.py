@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ _PLATFORM_TEXTS = {
     "Execution aborted": "aborted",
     "Kernel restarted": "aborted",
 }
+_NAMED = re.compile(r"[a-z]NotFound")  # of a file or another thing; a full pool says no more than NotFound
 _GONE = ("NoSessionFoundError", "SessionWithIdentifierNotFound")
 
 
@@ -29,13 +31,11 @@ def execution_of(answer: httpx.Response) -> Execution:
         ExecutionLost: it is damaged, or the execution was left unfinished.
     """
     try:
-        document = answer.json()
-        document = document.get("properties", document)
-        status, result = document["status"], document.get("result") or {}
+        status, result = _parts(answer.json())
         stdout, stderr = str(result.get("stdout") or ""), str(result.get("stderr") or "")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
-    if status not in ("Succeeded", "Failed"):
+    if status not in ("Succeeded", "Success", "Failed"):
         raise ExecutionLost(f"the session pool left the execution {status!r:.40}")
     value = result.get("executionResult")
     return Execution(
@@ -48,8 +48,18 @@ def execution_of(answer: httpx.Response) -> Execution:
     )
 
 
+def _parts(document: Any) -> tuple[Any, Any]:  # noqa: ANN401 - JSON is what it is
+    """Status and result of an answer; the first preview wraps both, and has no object for the result."""
+    if "properties" not in document:
+        return document["status"], document.get("result") or {}
+    wrapped = document["properties"]
+    result = wrapped.get("result")
+    is_flat = not isinstance(result, dict)
+    return wrapped["status"], {**wrapped, "executionResult": result} if is_flat else result
+
+
 def _outcome(status: str, stderr: str) -> Any:  # noqa: ANN401 - one of Execution.outcome's literals
-    if status == "Succeeded":
+    if status != "Failed":
         return "succeeded"
     return next((word for text, word in _PLATFORM_TEXTS.items() if stderr.startswith(text)), "failed")
 
@@ -74,7 +84,7 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
             "Give this identity the role Azure ContainerApps Session Executor on the pool (takes minutes to "
             "work), and check JSWORKER_POOL_API_VERSION: an unknown version is answered so too",
         )
-    is_full = status == httpx.codes.NOT_FOUND and method == "POST" and "NotFound" not in text
+    is_full = status == httpx.codes.NOT_FOUND and method == "POST" and not _NAMED.search(text)
     if status == httpx.codes.TOO_MANY_REQUESTS or is_full or "allocating pod" in text:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
