@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from worker.faults import ExecutionLost
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from worker.ran import Execution
     from worker.result import Status
     from worker.session_leases import Lease
+
+_THROWN = re.compile(r"[\w.]*(Error|Exception)\b")
 
 
 async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ran:
@@ -55,5 +58,6 @@ def _error(execution: Execution, bounds: Bounds) -> Error | None:
             return Error(code="timed_out", message=f"it ran longer than {bounds.timeout_seconds:g} s")
         case "failed":
             lines = execution.stderr.strip().splitlines() or ["the kernel says Failed"]
-            return Error(code="exception", message=lines[0][:500])
+            thrown = next((line for line in lines if _THROWN.match(line)), lines[0])
+            return Error(code="exception", message=thrown[:500])
     return None

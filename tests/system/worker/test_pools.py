@@ -1,0 +1,75 @@
+"""Pools that are full, slow, or differ in their ways: no job fails and no attempt is spent on it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.worker.processes import pool, working
+from tests.system.worker.services import Services, program
+
+QUEUE = "pool"
+JOBS = 6
+
+
+def run_with(
+    services: Services, batch: str, folder: Path, *options: str, settings: dict[str, str], **quirks: object
+) -> dict[str, dict[str, Any]]:
+    """Run jobs on a pool of its own with a worker of its own, to the end."""
+    token = services.environment["JSWORKER_POOL_TOKEN"]
+    code = "setTimeout(() => console.log(process.argv[2]), 100)"
+    ids = services.send(QUEUE, [program(batch, f"s{n}", code, args=[f"{n}"]) for n in range(JOBS)])
+    with pool(folder, token, *options, **quirks) as own:
+        common = {
+            **services.environment,
+            **own,
+            "JSWORKER_QUEUE": QUEUE,
+            "JSWORKER_RETRY_BASE_SECONDS": "0.1",
+        }
+        with working({**common, **settings}, folder / "worker.log", "--drain") as worker:
+            assert worker.status() == 0
+    return services.results(batch, ids, 1)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "quirks"),
+    [
+        (2, {"when_full": "429", "accepted_status": True}),
+        (2, {"when_full": "404", "wrapped_body": True}),
+        (2, {"when_full": "500", "allocation_seconds": 0.5}),
+        (4, {"unavailable_rate": 0.3}),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
+)
+def test_every_job_succeeds_at_its_first_attempt(
+    services: Services, batch: str, tmp_path: Path, sessions: int, quirks: dict[str, Any]
+) -> None:
+    settings = {"JSWORKER_MAX_SESSIONS": "4"}
+    results = run_with(
+        services, batch, tmp_path, f"--max-sessions={sessions}", "--spares=1", settings=settings, **quirks
+    )
+    assert {job_id: result["stdout"]["text"] for job_id, result in results.items()} == {
+        f"s{n}": f"{n}\n" for n in range(JOBS)
+    }
+    assert {(result["status"], result["attempts"]) for result in results.values()} == {("succeeded", 1)}
+    assert services.dead_letters(QUEUE) == []
+
+
+def test_where_sessions_cannot_be_deleted_their_permits_wait_until_they_are_released(
+    services: Services, batch: str, tmp_path: Path
+) -> None:
+    settings = {"JSWORKER_MAX_SESSIONS": "4", "JSWORKER_SESSION_COOLDOWN_SECONDS": "2"}
+    options = ("--max-sessions=4", "--cooldown=2", "--spares=2")
+    results = run_with(services, batch, tmp_path, *options, settings=settings, delete_refused=405)
+    assert {(result["status"], result["attempts"]) for result in results.values()} == {("succeeded", 1)}
+
+
+def test_a_pool_whose_answers_are_cut_fails_every_attempt_and_the_jobs_say_so(
+    services: Services, batch: str, tmp_path: Path
+) -> None:
+    settings = {"JSWORKER_MAX_ATTEMPTS": "2", "JSWORKER_RETRY_MAX_SECONDS": "0.2"}
+    results = run_with(services, batch, tmp_path, settings=settings, cut_answers=True)
+    assert {(result["status"], result["attempts"]) for result in results.values()} == {
+        ("infrastructure_failed", 2)
+    }
+    assert {result["error"]["code"] for result in results.values()} == {"attempts_exhausted"}
