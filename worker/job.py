@@ -271,7 +271,8 @@ def _rejection(error: ValidationError, code: str) -> JobRejected:
     field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
-    message = f"{field or 'job'}: {first['msg'].removeprefix('Value error, ')}{also}"
+    wrong = "there is no such field" if first["type"] == "extra_forbidden" else first["msg"]
+    message = f"{field or 'job'}: {wrong.removeprefix('Value error, ')}{also}"
     return JobRejected(code, message, field or None)
 
 
