@@ -155,15 +155,20 @@ class Receiver:
 
     @asynccontextmanager
     async def _link(self) -> AsyncIterator[ServiceBusReceiver]:
-        if self._receiver is None:
-            self._receiver = self._client.get_queue_receiver(self._queue, prefetch_count=0)
         try:
             with _mapped(self._queue):
                 async with asyncio.timeout(CALL_SECONDS):
-                    yield self._receiver
+                    yield await self._opened()
         except (InfrastructureFault, ConfigurationFault):
             await self.close()
             raise
+
+    async def _opened(self) -> ServiceBusReceiver:
+        """The link, open: the SDK opens one by itself to receive, but not to renew or settle."""
+        if self._receiver is None:
+            self._receiver = self._client.get_queue_receiver(self._queue, prefetch_count=0)
+            await self._receiver.__aenter__()
+        return self._receiver
 
 
 @asynccontextmanager

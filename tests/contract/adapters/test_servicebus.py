@@ -1,0 +1,272 @@
+"""The Service Bus adapter over the SDK, against the local stack's broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
+
+from worker.clock import now
+from worker.faults import ConfigurationFault, InfrastructureFault, LockLost
+from worker.local.broker import Broker, BrokerConfig, QueueSettings
+from worker.messages import Outgoing
+from worker.servicebus import Receiver, Sender, open_servicebus
+from worker.settings import ClientSettings
+from worker.settlement import Complete, DeadLetter, HandBack, History, LetGo, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from worker.delivery import Delivery
+
+QUEUES = (
+    QueueSettings(name="jobs", max_delivery_count=20, duplicate_detection_window_seconds=60),
+    QueueSettings(name="short-locks", lock_duration_seconds=1.2),
+)
+
+
+class Queue:
+    """A sender and receivers of one queue, closed at the end all at once: each takes half a second."""
+
+    def __init__(self, client: ServiceBusClient, name: str) -> None:
+        self.client, self.name = client, name
+        self.sender = Sender(client, name)
+        self.receivers: list[Receiver] = []
+
+    def receiver(self) -> Receiver:
+        self.receivers.append(Receiver(self.client, self.name, self.sender))
+        return self.receivers[-1]
+
+    async def send(self, *messages: Outgoing) -> None:
+        await self.sender.send(messages)
+
+    async def take(self, receiver: Receiver | None = None) -> tuple[Receiver, Delivery]:
+        receiver = receiver or self.receiver()
+        async with asyncio.timeout(20):
+            while not (delivery := await receiver.receive()):
+                pass
+        return receiver, delivery
+
+    async def close(self) -> None:
+        await asyncio.gather(self.sender.close(), *(receiver.close() for receiver in self.receivers))
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with Broker(BrokerConfig(data_dir=tmp_path, queues=QUEUES, key=uuid.uuid4().hex)) as broker:
+        yield broker
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def opened(broker: Broker, stack: AsyncExitStack, name: str = "jobs") -> Queue:
+    settings = ClientSettings.model_validate({"servicebus_connection_string": broker.connection_string})
+    queue = Queue(await stack.enter_async_context(open_servicebus(settings, None)), name)
+    stack.push_async_callback(queue.close)
+    return queue
+
+
+@pytest.fixture
+async def queue(broker: Broker, stack: AsyncExitStack) -> Queue:
+    return await opened(broker, stack)
+
+
+def job(number: int) -> Outgoing:
+    return Outgoing(json.dumps({"n": number}).encode(), f"b/j{number}", {"kind": "job"})
+
+
+async def test_a_delivery_has_what_the_core_needs(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    assert (delivery.body, delivery.message_id) == (b'{"n": 1}', "b/j1")
+    assert (delivery.delivery_count, delivery.redelivered) == (0, False)
+    assert 58 < delivery.lock_seconds <= 61
+    assert delivery.received_at <= now()
+    assert delivery.queued_ms is not None
+    assert 0 <= delivery.queued_ms < 20_000
+    await receiver.settle(delivery, Complete())
+    assert await receiver.receive() is None
+    assert await receiver.is_queue_empty()
+
+
+async def test_a_message_handed_back_is_delivered_again_and_counted(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, first = await queue.take()
+    await receiver.settle(first, HandBack())
+    _, second = await queue.take(receiver)
+    assert (second.sequence_number, second.delivery_count) == (first.sequence_number, 1)
+    assert second.redelivered
+    await receiver.settle(second, LetGo())
+    assert not await receiver.is_queue_empty()
+
+
+async def test_a_dead_letter_says_why_however_much_there_is_to_say(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    await receiver.settle(delivery, DeadLetter("invalid_job", "limits: " + "x" * 10_000))
+    async with queue.client.get_queue_receiver("jobs", sub_queue="deadletter") as dead_letters:
+        (message,) = await dead_letters.peek_messages(1)
+    assert message.dead_letter_reason == "invalid_job"
+    assert str(message.dead_letter_error_description).startswith("limits: xx")
+
+
+async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    first_enqueued = delivery.history.first_enqueued_ms
+    history = History(first_enqueued_ms=first_enqueued)
+    for attempt in range(1, 4):
+        history = history.after_attempt(f"reason {attempt}")
+        await receiver.settle(delivery, Retry(0, history))
+        _, delivery = await queue.take(receiver)
+        assert delivery.history == history
+        assert (delivery.body, delivery.delivery_count) == (b'{"n": 1}', 0)
+        properties = delivery.handle.application_properties  # type: ignore[attr-defined] # the SDK's message
+        assert {name: value for name, value in properties.items() if b"history" not in name} == {
+            b"kind": b"job"
+        }
+    assert history.first_enqueued_ms == first_enqueued
+    await receiver.settle(delivery, Complete())
+    assert await receiver.is_queue_empty()
+
+
+async def test_a_copy_becomes_visible_after_its_delay(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    began = now()
+    await receiver.settle(delivery, Retry(1.0, delivery.history.after_wait("full")))
+    assert not await receiver.is_queue_empty()
+    await queue.take(receiver)
+    assert now() - began > 0.8
+
+
+@pytest.mark.parametrize("message_id", [None, "x" * 128, "same"], ids=["none", "long", "same"])
+async def test_copies_of_different_messages_are_never_taken_for_duplicates(
+    queue: Queue, message_id: str | None
+) -> None:
+    await queue.sender.send_messages(
+        [ServiceBusMessage(b"one", message_id=message_id and f"{message_id[:-1]}1")]
+    )
+    await queue.sender.send_messages(
+        [ServiceBusMessage(b"two", message_id=message_id and f"{message_id[:-1]}2")]
+    )
+    receiver = queue.receiver()
+    for _ in range(2):
+        _, delivery = await queue.take(receiver)
+        await receiver.settle(delivery, Retry(0, delivery.history.after_wait("full")))
+    copies = [(await queue.take(receiver))[1] for _ in range(2)]
+    assert sorted(str(copy.body) for copy in copies) == ["b'one'", "b'two'"]
+    assert all(len(copy.message_id) <= 128 for copy in copies)
+
+
+async def test_a_copy_sent_again_after_a_crash_is_taken_for_a_duplicate(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    retry = Retry(0, delivery.history.after_wait("full"))
+    other = queue.receiver()
+    await receiver.settle(delivery, retry)
+    with pytest.raises((LockLost, InfrastructureFault)):
+        await other.settle(delivery, retry)
+    _, copy = await queue.take(receiver)
+    await receiver.settle(copy, Complete())
+    assert await receiver.is_queue_empty()
+
+
+async def test_a_lock_that_has_passed_is_lost_and_one_renewed_is_kept(
+    broker: Broker, stack: AsyncExitStack
+) -> None:
+    queue = await opened(broker, stack, "short-locks")
+    await queue.send(job(1), job(2))
+    kept, lost = await asyncio.gather(queue.take(), queue.take())
+    for _ in range(5):
+        await asyncio.sleep(0.4)
+        await kept[0].renew(kept[1])
+    await kept[0].settle(kept[1], Complete())
+    with pytest.raises(LockLost):
+        await lost[0].renew(lost[1])
+    with pytest.raises(LockLost):
+        await lost[0].settle(lost[1], Complete())
+
+
+async def test_a_message_is_settled_over_a_link_that_was_built_anew(queue: Queue) -> None:
+    await queue.send(job(1))
+    receiver, delivery = await queue.take()
+    await receiver.close()
+    await receiver.renew(delivery)
+    await receiver.settle(delivery, Complete())
+    assert await receiver.is_queue_empty()
+
+
+async def test_a_body_that_is_no_data_is_told_apart(queue: Queue) -> None:
+    for kind, body in ((AmqpMessageBodyType.VALUE, "text"), (AmqpMessageBodyType.SEQUENCE, [[1], [2]])):
+        message = AmqpAnnotatedMessage(**{f"{kind.value}_body": body})  # type: ignore[arg-type] # named by the kind
+        await queue.sender.send_messages([message])  # type: ignore[list-item] # the SDK takes it
+        receiver, delivery = await queue.take()
+        assert delivery.body is None
+        await receiver.settle(delivery, Complete())
+
+
+MADE_UP: list[str | int | bool] = [
+    "not JSON",
+    "[]",
+    "1",
+    "[" * 50_000,
+    '{"attempts": Infinity, "copies": 1, "reasons": [], "first_enqueued_ms": 1}',
+    '{"attempts": -5, "copies": 1, "reasons": [], "first_enqueued_ms": 1}',
+    '{"attempts": 1, "copies": %s, "reasons": [], "first_enqueued_ms": 1}' % ("9" * 400),
+    '{"attempts": 1, "copies": 1, "reasons": 7, "first_enqueued_ms": 1}',
+    '{"attempts": 1, "copies": 1, "reasons": [], "first_enqueued_ms": 1e300}',
+    5,
+    True,
+]
+
+
+async def test_a_history_that_somebody_made_up_counts_for_nothing(queue: Queue) -> None:
+    receiver = queue.receiver()
+    for number, made_up in enumerate(MADE_UP):
+        await queue.send(Outgoing(b"{}", f"m{number}", {"jsworker-history": made_up}))
+        _, delivery = await queue.take(receiver)
+        assert (delivery.history.attempts, delivery.history.copies) == (0, 0), made_up
+        await receiver.settle(delivery, Complete())
+
+
+async def test_many_messages_are_sent_in_as_few_batches_as_they_fit_in(queue: Queue) -> None:
+    await queue.send(*[Outgoing(b"x" * 50_000, f"m{number}") for number in range(12)])
+    receiver = queue.receiver()
+    ids = [(await queue.take(receiver))[1].message_id for _ in range(12)]
+    assert ids == [f"m{number}" for number in range(12)]
+
+
+async def test_a_queue_that_does_not_exist_is_a_matter_of_configuration(
+    broker: Broker, stack: AsyncExitStack
+) -> None:
+    queue = await opened(broker, stack, "nowhere")
+    with pytest.raises(ConfigurationFault, match="JSWORKER_QUEUE"):
+        await queue.receiver().receive()
+
+
+async def test_a_broker_that_went_away_is_an_infrastructure_fault_and_nothing_is_stuck(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    config = BrokerConfig(data_dir=tmp_path, queues=QUEUES, key=uuid.uuid4().hex)
+    async with Broker(config) as broker:
+        client = ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0)
+        queue = Queue(await stack.enter_async_context(client), "jobs")
+        stack.push_async_callback(queue.close)
+        await queue.send(job(1))
+        receiver, delivery = await queue.take()
+    async with asyncio.timeout(30):
+        with pytest.raises(InfrastructureFault):
+            await receiver.renew(delivery)
