@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
+_MOST = 1 << 53
+_OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _NORMAL_LOCK = (1.0, 310.0)  # seconds; the service's maximum is 300
 
 
@@ -83,22 +86,31 @@ def _history(message: ServiceBusReceivedMessage) -> History:
     try:
         fields = json.loads(raw)  # type: ignore[arg-type] # anything else is a TypeError
         return History(
-            attempts=int(fields["attempts"]),
-            copies=int(fields["copies"]),
+            attempts=_counted(fields["attempts"]),
+            copies=_counted(fields["copies"]),
             reasons=tuple(str(reason) for reason in fields["reasons"]),
-            first_enqueued_ms=int(fields["first_enqueued_ms"]),
+            first_enqueued_ms=_counted(fields["first_enqueued_ms"]),
         )
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, RecursionError):
         return History(first_enqueued_ms=first)
 
 
+def _counted(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < _MOST:
+        raise ValueError("not a number that this worker has written")
+    return value
+
+
 def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry) -> ServiceBusMessage:
-    """The message again, later, under an id of its own: duplicate detection would swallow the same id."""
-    base = delivery.message_id.removesuffix(f".r{delivery.history.copies}")
+    """The message again, later, under an id of its own: duplicate detection would swallow the same id.
+
+    The sequence number keeps apart the copies of messages that were sent under one id, or under none.
+    """
+    base = _OWN_SUFFIX.sub("", delivery.message_id)
     properties = {**(message.application_properties or {}), _HISTORY: json.dumps(asdict(retry.history))}
     return ServiceBusMessage(
         delivery.body or b"",
-        message_id=f"{base[:100]}.r{retry.history.copies}",
+        message_id=f"{base[:80]}.r{retry.history.copies}-{delivery.sequence_number}",
         application_properties=properties,
         correlation_id=message.correlation_id,
         content_type=message.content_type,
