@@ -116,7 +116,7 @@ class Blobs:
     async def append(self, blob: str, data: bytes) -> bool:
         """Append to an append blob, made if missing; False when it takes no more blocks."""
         client = self._client(blob)
-        with _mapped(blob):
+        with _mapped(blob, writing=True):
             try:
                 await client.append_block(data)
             except ResourceNotFoundError:
