@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -30,7 +31,7 @@ def _no_slash(value: str) -> str:
     return value.rstrip("/")
 
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
 
@@ -85,7 +86,7 @@ class WorkerSettings(ClientSettings):
     retry_base_seconds: Seconds = 2
     retry_max_seconds: Seconds = 300
     wait_in_hand_seconds: Seconds = 120
-    shutdown_grace_seconds: Annotated[float, Field(ge=0)] = 25
+    shutdown_grace_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 25
     default_timeout_seconds: Seconds = 10
     max_timeout_seconds: Annotated[float, Field(gt=0, le=PLATFORM_RUN_SECONDS - 10)] = 200
     default_memory_mb: Annotated[int, Field(ge=16)] = 512
@@ -102,7 +103,7 @@ class WorkerSettings(ClientSettings):
     @property
     def slots(self) -> int:
         """Slots beyond the sessions fetch and store while the others execute."""
-        beyond = self.lookahead if self.lookahead is not None else min(16, max(2, self.max_sessions // 4))
+        beyond = self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
         return self.max_sessions + beyond
 
     @classmethod
@@ -111,7 +112,7 @@ class WorkerSettings(ClientSettings):
         problems = super().missing(environ)
         for limit in ("timeout_seconds", "memory_mb", "output_bytes"):
             default, maximum = (
-                float(
+                _number(
                     environ.get(f"{PREFIX}{kind}_{limit}".upper())
                     or cls.model_fields[f"{kind}_{limit}"].default
                 )
@@ -144,6 +145,14 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"the settings cannot be used:\n{lines}")
     return settings
+
+
+def _number(value: str | float) -> float:
+    """What is no number has been told already, and is neither above nor below another."""
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

@@ -1,0 +1,119 @@
+"""Settings come from the environment; all that is wrong with them is told at once."""
+
+import pytest
+
+from worker.settings import ClientSettings, SettingsError, WorkerSettings, load
+
+ENOUGH = {
+    "JSWORKER_SERVICEBUS_NAMESPACE": "n.servicebus.windows.net",
+    "JSWORKER_STORAGE_ACCOUNT_URL": "https://a.blob.core.windows.net/",
+    "JSWORKER_POOL_ENDPOINT": "https://pool.example/p/",
+    "JSWORKER_MAX_SESSIONS": "5",
+}
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def problems(cls: type[ClientSettings] = WorkerSettings) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(cls)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "the settings cannot be used:"
+    return [line.strip() for line in lines]
+
+
+def test_four_settings_are_enough(environ: pytest.MonkeyPatch) -> None:
+    del environ
+    settings = load(WorkerSettings)
+    assert (settings.max_sessions, settings.slots, settings.queue) == (5, 7, "jobs")
+    assert settings.pool_endpoint == "https://pool.example/p"
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    assert [problem.partition(":")[0] for problem in problems()] == [
+        "JSWORKER_POOL_ENDPOINT",
+        "JSWORKER_MAX_SESSIONS",
+        "JSWORKER_SERVICEBUS_NAMESPACE",
+        "JSWORKER_STORAGE_ACCOUNT_URL",
+    ]
+    assert len(problems(ClientSettings)) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DEFAULT_TIMEOUT_SECONDS",
+        "MAX_TIMEOUT_SECONDS",
+        "DEFAULT_MEMORY_MB",
+        "MAX_MEMORY_MB",
+        "DEFAULT_OUTPUT_BYTES",
+        "MAX_OUTPUT_BYTES",
+        "MAX_SESSIONS",
+        "SESSION_POLICY",
+        "LOG_LEVEL",
+        "POOL_ENDPOINT",
+        "RETRY_BASE_SECONDS",
+    ],
+)
+def test_nonsense_is_told_beside_all_else(environ: pytest.MonkeyPatch, name: str) -> None:
+    environ.setenv(f"JSWORKER_{name}", "nonsense")
+    environ.delenv("JSWORKER_STORAGE_ACCOUNT_URL")
+    assert [problem.partition(":")[0] for problem in problems()] == [
+        f"JSWORKER_{name}",
+        "JSWORKER_STORAGE_ACCOUNT_URL",
+    ]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
+@pytest.mark.parametrize(
+    "name", ["WAIT_IN_HAND_SECONDS", "RETRY_MAX_SECONDS", "DEFAULT_TIMEOUT_SECONDS", "MAX_TIMEOUT_SECONDS"]
+)
+def test_a_time_is_a_positive_number(environ: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environ.setenv(f"JSWORKER_{name}", value)
+    assert problems()[0].partition(":")[0] == f"JSWORKER_{name}"
+
+
+@pytest.mark.parametrize("name", ["SHUTDOWN_GRACE_SECONDS", "SESSION_COOLDOWN_SECONDS"])
+def test_a_time_that_may_be_zero_may_not_be_without_end(environ: pytest.MonkeyPatch, name: str) -> None:
+    for value in ("nan", "inf", "-1"):
+        environ.setenv(f"JSWORKER_{name}", value)
+        assert len(problems()) == 1
+
+
+@pytest.mark.parametrize(
+    ("default", "maximum"),
+    [("TIMEOUT_SECONDS", "5"), ("MEMORY_MB", "256"), ("OUTPUT_BYTES", "1000")],
+)
+def test_a_default_above_its_maximum_is_told(environ: pytest.MonkeyPatch, default: str, maximum: str) -> None:
+    environ.setenv(f"JSWORKER_MAX_{default}", maximum)
+    assert problems() == [f"JSWORKER_DEFAULT_{default}: is above JSWORKER_MAX_{default}"]
+
+
+def test_containers_are_a_list_with_commas_and_never_empty(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_CODE_CONTAINERS", " a, b ,,c ")
+    assert load(WorkerSettings).code_containers == ("a", "b", "c")
+    environ.setenv("JSWORKER_CODE_CONTAINERS", " , ")
+    assert len(problems()) == 1
+
+
+def test_secrets_do_not_show(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_POOL_TOKEN", "hush")
+    environ.setenv("JSWORKER_STORAGE_CONNECTION_STRING", "AccountKey=hush")
+    environ.setenv("JSWORKER_SESSION_SECRET", "hush")
+    settings = load(WorkerSettings)
+    assert "hush" not in f"{settings!r} {settings}"
+    environ.setenv("JSWORKER_MAX_SESSIONS", "hush")
+    assert "hush" not in " ".join(problems())
+
+
+def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.MonkeyPatch) -> None:
+    for sessions, slots in ((1, 3), (20, 25), (600, 616)):
+        environ.setenv("JSWORKER_MAX_SESSIONS", str(sessions))
+        assert load(WorkerSettings).slots == slots
+    environ.setenv("JSWORKER_LOOKAHEAD", "0")
+    assert load(WorkerSettings).slots == 600
