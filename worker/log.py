@@ -50,12 +50,17 @@ def configure(log_format: Literal["json", "console"], level: str) -> None:
 
 
 def bound_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut long fields and escape control characters, which a console would act upon."""
+    """Cut long fields and escape control characters, which a console would act upon.
+
+    An exception keeps its end and its lines, indented: what a message says cannot pass for a line of the log.
+    """
     for key, value in event.items():
-        if isinstance(value, str) and (len(value) > MAX_FIELD or not value.isprintable()):
-            event[key] = _printable(value[:MAX_FIELD], keep="\n\t" if key == "exception" else "")
+        if key == "exception" and isinstance(value, str):
+            event[key] = _printable(value[-MAX_FIELD:], keep="\n\t").replace("\n", "\n  ")
+        elif isinstance(value, str) and (len(value) > MAX_FIELD or not value.isprintable()):
+            event[key] = _printable(value[:MAX_FIELD])
     return event
 
 
-def _printable(text: str, keep: str) -> str:
+def _printable(text: str, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else f"\\x{ord(c):02x}" for c in text)
