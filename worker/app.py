@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator
 
     from azure.core.credentials_async import AsyncTokenCredential
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from worker.settings import ClientSettings
 
 SECRET_BYTES = 64
+LINKS_OPENING = 16
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,12 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
             committer=Committer(blobs, container, Progress(blobs, container), patience),
             settings=settings,
         )
+        opening = asyncio.Semaphore(LINKS_OPENING)
         worker = Worker(
-            settings, Processor(services), leases, lambda: Receiver(servicebus, settings.queue, sender)
+            settings,
+            Processor(services),
+            leases,
+            lambda: Receiver(servicebus, settings.queue, sender, opening),
         )
         return await worker.run(stop, drain=drain)
 

@@ -7,6 +7,7 @@ socket, and each waits for the others' reads to time out. So every slot has its 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,20 @@ class Sender:
 
 
 class Receiver:
-    """A slot's own receiver, built anew after each failure."""
+    """A slot's own receiver, built anew after each failure.
 
-    def __init__(self, client: ServiceBusClient, queue: str, sender: Sender) -> None:
+    Args:
+        client: the namespace.
+        queue: the queue's name.
+        sender: for the copies of retries.
+        opening: bounds how many receivers open their links at a time; each costs a good deal.
+    """
+
+    def __init__(
+        self, client: ServiceBusClient, queue: str, sender: Sender, opening: asyncio.Semaphore | None = None
+    ) -> None:
         self._client, self._queue, self._sender = client, queue, sender
+        self._opening = opening or asyncio.Semaphore()
         self._receiver: ServiceBusReceiver | None = None
 
     async def receive(self) -> Delivery | None:
@@ -157,18 +168,22 @@ class Receiver:
     async def _link(self) -> AsyncIterator[ServiceBusReceiver]:
         try:
             with _mapped(self._queue):
+                receiver = self._receiver or await self._opened()
                 async with asyncio.timeout(CALL_SECONDS):
-                    yield await self._opened()
+                    yield receiver
         except (InfrastructureFault, ConfigurationFault):
             await self.close()
             raise
 
     async def _opened(self) -> ServiceBusReceiver:
-        """The link, open: the SDK opens one by itself to receive, but not to renew or settle."""
-        if self._receiver is None:
+        """A new link, open.
+
+        The SDK opens one by itself to receive, within the time to wait for a message; not to renew or settle.
+        """
+        async with self._opening, asyncio.timeout(CALL_SECONDS):
             self._receiver = self._client.get_queue_receiver(self._queue, prefetch_count=0)
             await self._receiver.__aenter__()
-        return self._receiver
+            return self._receiver
 
 
 @asynccontextmanager
@@ -177,10 +192,14 @@ async def open_servicebus(
 ) -> AsyncIterator[ServiceBusClient]:
     """Connect to the namespace of the settings: by connection string, else with the credential."""
     secret = settings.servicebus_connection_string
+    context = (
+        ssl.create_default_context()
+    )  # else each link loads the certificates for itself, 0.7 MB and 25 ms
     if secret:
-        client = ServiceBusClient.from_connection_string(secret.get_secret_value())
+        client = ServiceBusClient.from_connection_string(secret.get_secret_value(), ssl_context=context)
     else:
-        client = ServiceBusClient(settings.servicebus_namespace or "", credential)  # type: ignore[arg-type] # one of them is set
+        namespace = settings.servicebus_namespace or ""
+        client = ServiceBusClient(namespace, credential, ssl_context=context)  # type: ignore[arg-type] # one of them is set
     async with client:
         yield client
 

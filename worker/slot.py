@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from worker.clock import now
 from worker.delivery import keep_lock
 from worker.faults import LockLost, ServiceFault
 from worker.patience import backoff_seconds
@@ -57,6 +58,7 @@ class Intake:
         self._receiving = 0
         self._quiet = asyncio.Event()
         self._faults = 0
+        self._resume_at = 0.0
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -78,11 +80,15 @@ class Intake:
         await self._quiet.wait()
 
     async def pause_after_fault(self) -> None:
-        """Wait, longer with each fault in a row, or until the worker stops."""
-        seconds = backoff_seconds(self._faults, 0.5, LONGEST_PAUSE_SECONDS)
-        self._faults += 1
+        """Wait until it is worth another try, or the worker stops.
+
+        The faults of many slots within one pause are one: they tell of the same outage.
+        """
+        if now() >= self._resume_at:
+            self._resume_at = now() + backoff_seconds(self._faults, 0.5, LONGEST_PAUSE_SECONDS)
+            self._faults += 1
         try:
-            await asyncio.wait_for(self.stop.wait(), seconds)
+            await asyncio.wait_for(self.stop.wait(), self._resume_at - now())
         except TimeoutError:
             return
 

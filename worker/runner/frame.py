@@ -10,6 +10,9 @@ from worker.runner.script import file_prefix
 
 Reason = Literal["missing", "wrong_nonce", "cut", "damaged", "runner_failed"]
 
+_HEAD = re.compile(r"<jsw:[A-Za-z0-9]+:(\d+):(\d+)>", re.ASCII)
+_NAME = re.compile(r"[a-z0-9-]+")
+
 
 class FrameError(Exception):
     """There is no answer to be had from this execution; `reason` says why in one word."""
@@ -138,7 +141,8 @@ def parse_stored(stored: StoredAnswer, data: bytes, nonce: str) -> Answer:
 
 
 def _payload(stdout: str, nonce: str) -> str:
-    head = re.search(rf"<jsw:{re.escape(nonce)}:(\d+):(\d+)>", stdout, re.ASCII)
+    start = stdout.find(f"<jsw:{nonce}:")
+    head = _HEAD.match(stdout, start) if start >= 0 else None
     if head is None:
         raise FrameError("wrong_nonce" if "<jsw:" in stdout else "missing")
     length, checksum = int(head[1]), int(head[2])
@@ -158,7 +162,7 @@ def _names(answer: Answer) -> list[str]:
 
 
 def _check_names(names: list[str], nonce: str) -> None:
-    pattern = re.compile(rf"{file_prefix(nonce)}-[a-z0-9-]+")
+    prefix = f"{file_prefix(nonce)}-"
     for name in names:
-        if not pattern.fullmatch(name):
+        if not name.startswith(prefix) or not _NAME.fullmatch(name):
             raise FrameError("damaged", "a name that is not of this execution")
