@@ -99,3 +99,18 @@ async def test_a_job_that_is_aborted_at_any_step_is_handed_back_and_leaves_nothi
         await world.process(lookahead=0).drain()
         assert world.results() == ["j1"], f"stopped at step {step}"
         await world.check()
+
+
+@scenes
+async def test_a_worker_that_is_cancelled_at_any_step_leaves_nothing_behind(prepare: Prepare) -> None:
+    for step in range(1, await steps_of(prepare) + 1):
+        world, process = prepared(prepare)
+        running = asyncio.create_task(process.drain())
+        process.calls.at_step[step] = running.cancel
+        await asyncio.wait({running})
+        await settled_tasks()
+        assert not process.permits._in_use, f"cancelled at step {step}"
+        assert not list(world.pool.sessions), f"cancelled at step {step}"
+        await world.process(lookahead=0).drain()
+        assert world.results() == ["j1"], f"cancelled at step {step}"
+        await world.check()

@@ -30,7 +30,7 @@ def problems(cls: type[ClientSettings] = WorkerSettings) -> list[str]:
 def test_four_settings_are_enough(environ: pytest.MonkeyPatch) -> None:
     del environ
     settings = load(WorkerSettings)
-    assert (settings.max_sessions, settings.slots, settings.queue) == (5, 7, "jobs")
+    assert (settings.max_sessions, settings.slots, settings.queue) == (5, 9, "jobs")
     assert settings.pool_endpoint == "https://pool.example/p"
 
 
@@ -112,7 +112,7 @@ def test_secrets_do_not_show(environ: pytest.MonkeyPatch) -> None:
 
 
 def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.MonkeyPatch) -> None:
-    for sessions, slots in ((1, 3), (20, 25), (600, 616)):
+    for sessions, slots in ((1, 3), (20, 32), (600, 616)):
         environ.setenv("JSWORKER_MAX_SESSIONS", str(sessions))
         assert load(WorkerSettings).slots == slots
     environ.setenv("JSWORKER_LOOKAHEAD", "0")
