@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import itertools
 import uuid
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from worker.delivery import Delivery
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+NUMBERS = itertools.count()
 QUEUES = (
     QueueSettings(name="jobs", max_delivery_count=20, duplicate_detection_window_seconds=60),
     QueueSettings(name="short-locks", lock_duration_seconds=1.2),
@@ -39,7 +42,7 @@ class Queue:
     def __init__(self, client: ServiceBusClient, name: str) -> None:
         self.client, self.name = client, name
         self.sender = Sender(client, name)
-        self.receivers: list[Receiver] = []
+        self.receivers: list[Receiver] = [Receiver(client, name, self.sender)]
 
     def receiver(self) -> Receiver:
         self.receivers.append(Receiver(self.client, self.name, self.sender))
@@ -49,7 +52,7 @@ class Queue:
         await self.sender.send(messages)
 
     async def take(self, receiver: Receiver | None = None) -> tuple[Receiver, Delivery]:
-        receiver = receiver or self.receiver()
+        receiver = receiver or self.receivers[0]
         async with asyncio.timeout(20):
             while not (delivery := await receiver.receive()):
                 pass
@@ -59,13 +62,14 @@ class Queue:
         await asyncio.gather(self.sender.close(), *(receiver.close() for receiver in self.receivers))
 
 
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    async with Broker(BrokerConfig(data_dir=tmp_path, queues=QUEUES, key=uuid.uuid4().hex)) as broker:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+    data_dir = tmp_path_factory.mktemp("broker")
+    async with Broker(BrokerConfig(data_dir=data_dir, queues=QUEUES, key=uuid.uuid4().hex)) as broker:
         yield broker
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack() -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as stack:
         yield stack
@@ -78,31 +82,39 @@ async def opened(broker: Broker, stack: AsyncExitStack, name: str = "jobs") -> Q
     return queue
 
 
-@pytest.fixture
-async def queue(broker: Broker, stack: AsyncExitStack) -> Queue:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(broker: Broker, stack: AsyncExitStack) -> Queue:
+    """Opening and closing links takes a second: the tests of this module share them."""
     return await opened(broker, stack)
 
 
-def job(number: int) -> Outgoing:
-    return Outgoing(json.dumps({"n": number}).encode(), f"b/j{number}", {"kind": "job"})
+@pytest_asyncio.fixture(loop_scope="module")
+async def queue(shared: Queue) -> AsyncIterator[Queue]:
+    yield shared
+    assert await shared.receivers[0].is_queue_empty()
+
+
+def job() -> Outgoing:
+    """Of an id that no other test has: the queue detects duplicates."""
+    return Outgoing(b'{"n": 1}', f"b/j{next(NUMBERS)}", {"kind": "job"})
 
 
 async def test_a_delivery_has_what_the_core_needs(queue: Queue) -> None:
-    await queue.send(job(1))
+    sent = job()
+    await queue.send(sent)
     receiver, delivery = await queue.take()
-    assert (delivery.body, delivery.message_id) == (b'{"n": 1}', "b/j1")
+    assert (delivery.body, delivery.message_id) == (sent.body, sent.message_id)
     assert (delivery.delivery_count, delivery.redelivered) == (0, False)
     assert 58 < delivery.lock_seconds <= 61
     assert delivery.received_at <= now()
     assert delivery.queued_ms is not None
     assert 0 <= delivery.queued_ms < 20_000
     await receiver.settle(delivery, Complete())
-    assert await receiver.receive() is None
     assert await receiver.is_queue_empty()
 
 
 async def test_a_message_handed_back_is_delivered_again_and_counted(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, first = await queue.take()
     await receiver.settle(first, HandBack())
     _, second = await queue.take(receiver)
@@ -110,10 +122,11 @@ async def test_a_message_handed_back_is_delivered_again_and_counted(queue: Queue
     assert second.redelivered
     await receiver.settle(second, LetGo())
     assert not await receiver.is_queue_empty()
+    await receiver.settle(second, Complete())
 
 
 async def test_a_dead_letter_says_why_however_much_there_is_to_say(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, delivery = await queue.take()
     await receiver.settle(delivery, DeadLetter("invalid_job", "limits: " + "x" * 10_000))
     async with queue.client.get_queue_receiver("jobs", sub_queue="deadletter") as dead_letters:
@@ -123,7 +136,7 @@ async def test_a_dead_letter_says_why_however_much_there_is_to_say(queue: Queue)
 
 
 async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, delivery = await queue.take()
     first_enqueued = delivery.history.first_enqueued_ms
     history = History(first_enqueued_ms=first_enqueued)
@@ -143,13 +156,14 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
 
 
 async def test_a_copy_becomes_visible_after_its_delay(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, delivery = await queue.take()
     began = now()
-    await receiver.settle(delivery, Retry(1.0, delivery.history.after_wait("full")))
+    await receiver.settle(delivery, Retry(0.5, delivery.history.after_wait("full")))
     assert not await receiver.is_queue_empty()
-    await queue.take(receiver)
-    assert now() - began > 0.8
+    _, copy = await queue.take(receiver)
+    assert now() - began > 0.4
+    await receiver.settle(copy, Complete())
 
 
 @pytest.mark.parametrize("message_id", [None, "x" * 128, "same"], ids=["none", "long", "same"])
@@ -162,17 +176,19 @@ async def test_copies_of_different_messages_are_never_taken_for_duplicates(
     await queue.sender.send_messages(
         [ServiceBusMessage(b"two", message_id=message_id and f"{message_id[:-1]}2")]
     )
-    receiver = queue.receiver()
+    receiver = queue.receivers[0]
     for _ in range(2):
         _, delivery = await queue.take(receiver)
         await receiver.settle(delivery, Retry(0, delivery.history.after_wait("full")))
     copies = [(await queue.take(receiver))[1] for _ in range(2)]
+    for copy in copies:
+        await receiver.settle(copy, Complete())
     assert sorted(str(copy.body) for copy in copies) == ["b'one'", "b'two'"]
     assert all(len(copy.message_id) <= 128 for copy in copies)
 
 
 async def test_a_copy_sent_again_after_a_crash_is_taken_for_a_duplicate(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, delivery = await queue.take()
     retry = Retry(0, delivery.history.after_wait("full"))
     other = queue.receiver()
@@ -188,8 +204,8 @@ async def test_a_lock_that_has_passed_is_lost_and_one_renewed_is_kept(
     broker: Broker, stack: AsyncExitStack
 ) -> None:
     queue = await opened(broker, stack, "short-locks")
-    await queue.send(job(1), job(2))
-    kept, lost = await asyncio.gather(queue.take(), queue.take())
+    await queue.send(job(), job())
+    kept, lost = await asyncio.gather(queue.take(), queue.take(queue.receiver()))
     for _ in range(5):
         await asyncio.sleep(0.4)
         await kept[0].renew(kept[1])
@@ -201,7 +217,7 @@ async def test_a_lock_that_has_passed_is_lost_and_one_renewed_is_kept(
 
 
 async def test_a_message_is_settled_over_a_link_that_was_built_anew(queue: Queue) -> None:
-    await queue.send(job(1))
+    await queue.send(job())
     receiver, delivery = await queue.take()
     await receiver.close()
     await receiver.renew(delivery)
@@ -234,9 +250,9 @@ MADE_UP: list[str | int | bool] = [
 
 
 async def test_a_history_that_somebody_made_up_counts_for_nothing(queue: Queue) -> None:
-    receiver = queue.receiver()
-    for number, made_up in enumerate(MADE_UP):
-        await queue.send(Outgoing(b"{}", f"m{number}", {"jsworker-history": made_up}))
+    receiver = queue.receivers[0]
+    for made_up in MADE_UP:
+        await queue.send(Outgoing(b"{}", job().message_id, {"jsworker-history": made_up}))
         _, delivery = await queue.take(receiver)
         assert (delivery.history.attempts, delivery.history.copies) == (0, 0), made_up
         await receiver.settle(delivery, Complete())
@@ -244,8 +260,11 @@ async def test_a_history_that_somebody_made_up_counts_for_nothing(queue: Queue) 
 
 async def test_many_messages_are_sent_in_as_few_batches_as_they_fit_in(queue: Queue) -> None:
     await queue.send(*[Outgoing(b"x" * 50_000, f"m{number}") for number in range(12)])
-    receiver = queue.receiver()
-    ids = [(await queue.take(receiver))[1].message_id for _ in range(12)]
+    ids = []
+    for _ in range(12):
+        receiver, delivery = await queue.take()
+        await receiver.settle(delivery, Complete())
+        ids.append(delivery.message_id)
     assert ids == [f"m{number}" for number in range(12)]
 
 
@@ -265,7 +284,7 @@ async def test_a_broker_that_went_away_is_an_infrastructure_fault_and_nothing_is
         client = ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0)
         queue = Queue(await stack.enter_async_context(client), "jobs")
         stack.push_async_callback(queue.close)
-        await queue.send(job(1))
+        await queue.send(job())
         receiver, delivery = await queue.take()
     async with asyncio.timeout(30):
         with pytest.raises(InfrastructureFault):
