@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.faults import ExecutionLost
+from worker.job import to_bytes
 from worker.ran import Captured, Ran
 from worker.result import Error
 
@@ -37,7 +38,7 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
         status,
         stdout=_captured(execution.stdout, lease.stream_chars, bounds),
         stderr=_captured(execution.stderr, lease.stream_chars, bounds),
-        value=execution.value,
+        value=None if execution.value is None else _text(execution.value),
         error=_error(execution, bounds),
         files=tuple((path, Captured(0, name=path)) for path in job.collect),
         allocate_ms=execution.allocate_ms,
@@ -47,7 +48,7 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
 
 def _captured(text: str, stream_chars: int, bounds: Bounds) -> Captured:
     """The service cuts a stream at its bound without a word: one of just that length was perhaps longer."""
-    data = text.encode("utf-8", "replace")
+    data = to_bytes(text)
     cut = len(text) >= stream_chars or len(data) > bounds.output_bytes
     return Captured(min(len(data), bounds.output_bytes), cut, data[: bounds.output_bytes])
 
@@ -57,7 +58,12 @@ def _error(execution: Execution, bounds: Bounds) -> Error | None:
         case "timed_out":
             return Error(code="timed_out", message=f"it ran longer than {bounds.timeout_seconds:g} s")
         case "failed":
-            lines = execution.stderr.strip().splitlines() or ["the kernel says Failed"]
+            lines = _text(execution.stderr).strip().splitlines() or ["the kernel says Failed"]
             thrown = next((line for line in lines if _THROWN.match(line)), lines[0])
             return Error(code="exception", message=thrown[:500])
     return None
+
+
+def _text(text: str) -> str:
+    """What can be written as UTF-8: the kernel passes lone surrogates on."""
+    return to_bytes(text).decode()

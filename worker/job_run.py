@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,10 @@ class JobRun:
             if self._policy == "fresh"
             else self._services.identifiers.random()
         )
-        async with self._services.leases.lend(identifier, self._owner()) as lease:
+        # What a dead worker left in the pool is deleted by whoever receives its messages. That takes a free
+        # slot, so a job waits for a full pool about as long as a lock, and not all of them equally long.
+        patience = delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        async with self._services.leases.lend(identifier, self._owner(), patience) as lease:
             self._clock.lap("wait_ms")
             grading = Grading(inputs.cases)
             for runs in packed(inputs.runs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import math
 import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -125,10 +126,12 @@ class SessionLeases:
         self._releases: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def lend(self, identifier: str, owner: str | None) -> AsyncIterator[Lease]:
+    async def lend(
+        self, identifier: str, owner: str | None, patience_seconds: float = math.inf
+    ) -> AsyncIterator[Lease]:
         """A session for one job; kept for its owner afterwards, if it has one and nothing went wrong."""
         permit = await self._permits.take(owner)
-        lease = Lease(self._pool, permit.index, identifier, self._patience)
+        lease = Lease(self._pool, permit.index, identifier, min(self._patience, patience_seconds))
         try:
             if permit.session and (permit.owner != owner or not owner):
                 lease.identifier, lease.touched = permit.session, True

@@ -78,6 +78,16 @@ def working(settings: Mapping[str, str], log: Path, *options: str) -> Iterator[W
 
 
 @contextmanager
+def killed(settings: Mapping[str, str], log: Path) -> Iterator[Worker]:
+    """A worker that is killed at the end of the context."""
+    worker = Worker(settings, log)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+
+
+@contextmanager
 def pool(folder: Path, token: str, *options: str, **quirks: object) -> Iterator[dict[str, str]]:
     """A session pool of its own, with these quirks; the settings for a worker to use it."""
     (folder / "token").write_text(token)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.worker.processes import Worker, working
+from tests.system.worker.processes import killed, working
 from tests.system.worker.services import Services, eventually, program
 
 JOBS = 30
@@ -33,11 +33,10 @@ def test_every_job_of_a_worker_killed_again_and_again_has_exactly_one_result(
     ids = services.send("killed", (program(batch, f"s{n}", code, args=[f"{n}"]) for n in range(JOBS)))
     seen: dict[str, str] = {}
     for kill in range(KILLS):
-        worker = Worker(settings, tmp_path / f"killed-{kill}.log")
-        before = note(seen, services.etags(batch))
-        eventually(lambda before=before: note(seen, services.etags(batch)) > before)  # type: ignore[misc] # a default
-        time.sleep(moments.uniform(0, 1))
-        worker.kill()
+        with killed(settings, tmp_path / f"killed-{kill}.log"):
+            before = note(seen, services.etags(batch))
+            eventually(lambda before=before: note(seen, services.etags(batch)) > before)  # type: ignore[misc] # a default
+            time.sleep(moments.uniform(0, 1))
     with working(settings, tmp_path / "last.log", "--drain") as last:
         assert last.status(120) == 0
     results = services.results(batch, ids, 1)

@@ -79,5 +79,5 @@ def test_what_a_cell_throws_or_returns_is_told_whatever_characters_it_has(
         "returns": "succeeded",
         "prints": "succeeded",
     }
-    assert "lone" in results["throws"]["error"]["message"]
+    assert results["throws"]["error"]["message"].startswith("Error: lone ")
     assert {result["attempts"] for result in results.values()} == {1}

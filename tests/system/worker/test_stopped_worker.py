@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from tests.system.worker.processes import Worker, working
+from tests.system.worker.processes import killed, working
 from tests.system.worker.services import Services, eventually, program
 
 FOREVER = b"console.log('started'); setInterval(() => {}, 1e6)"
@@ -62,16 +62,13 @@ def test_a_second_signal_ends_a_worker_before_its_grace_and_still_hands_its_jobs
         "JSWORKER_QUEUE": "hastened",
         "JSWORKER_SHUTDOWN_GRACE_SECONDS": "600",
     }
-    worker = Worker(settings, tmp_path / "hastened.log")
-    try:
+    with killed(settings, tmp_path / "hastened.log") as worker:
         services.send("hastened", [endless(services, batch, "endless")])
         eventually(services.sessions)
         worker.signal(signal.SIGTERM)
         eventually(lambda: worker.events("worker_stopping"))
         worker.signal(signal.SIGTERM)
         assert worker.status() == 128 + signal.SIGTERM
-    finally:
-        worker.kill()
     assert services.sessions() == []
     services.upload(f"submissions/{batch}/endless.js", QUICK)
     with working(settings, tmp_path / "other.log", "--drain") as other:
