@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from worker.comparing import fault_of
 from worker.faults import JobRejected
-from worker.job import Case, CaseList, Compare, Limits, Model, Points, parse_json, validated
+from worker.job import Case, CaseList, Compare, Limits, Model, Points, validated
+from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.faults import ExecutionLost
-from worker.job import to_bytes
 from worker.ran import Captured, Ran
 from worker.result import Error
+from worker.strict_json import to_bytes
 
 if TYPE_CHECKING:
     from worker.inputs import Bounds, Inputs
@@ -32,6 +32,8 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
     execution = await lease.execute(inputs.code.decode("utf-8", "replace"), bounds.timeout_seconds)
     if execution.outcome == "aborted":
         raise ExecutionLost(f"the session's kernel died: {execution.stderr[:300]}")
+    if execution.outcome == "timed_out":
+        lease.reusable = False  # the code may still be running in it
     ended: dict[str, Status] = {"succeeded": "succeeded", "timed_out": "timed_out"}
     status = ended.get(execution.outcome, "failed")
     return Ran(

@@ -11,8 +11,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from worker.differing import in_bytes, in_lines, shortened
-from worker.job import to_bytes
 from worker.pattern import found
+from worker.strict_json import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from worker.cases import checked, load_cases, wanted_runs
 from worker.faults import BlobChanged, BlobMissing, BlobTooLarge, JobRejected
-from worker.job import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob, to_bytes
+from worker.job import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob
+from worker.strict_json import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

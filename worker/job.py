@@ -2,60 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections import Counter
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from worker.faults import JobRejected
+from worker.names import NAME, check_argument, check_blob, check_name, check_path
+from worker.strict_json import parse_json
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 DEFAULT_BATCH = "default"
-MAX_DEPTH = 100  # of a document; what is nested deeper than 255 levels could not be written into a result
-_LONE_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def check_name(name: str) -> str:
-    """Refuse ``..`` in what becomes a segment of a blob's name."""
-    if ".." in name:
-        raise ValueError("must not contain '..'")
-    return name
-
-
-def check_blob(path: str) -> str:
-    """Refuse names that a storage client or server would resolve to another blob than the one written.
-
-    The blob SDK sends ``container/../other/x`` to the container ``other``.
-    """
-    container, _, name = path.partition("/")
-    if not re.fullmatch(r"[a-z0-9](?:-?[a-z0-9]){2,62}", container) or not name:
-        raise ValueError("must be 'container/name'")
-    if len(name) > 1024 or len(name.split("/")) > 254:  # noqa: PLR2004 - limits of Blob storage
-        raise ValueError("the blob's name is too long")
-    if any(segment in {"", ".", ".."} or segment.endswith(".") for segment in name.split("/")):
-        raise ValueError("must not have empty, '.' or '..' segments, nor segments that end with a dot")
-    if "\\" in name or not name.isprintable():
-        raise ValueError("must not contain backslashes or control characters")
-    return path
-
-
-def check_path(path: str) -> str:
-    """Refuse paths that leave the program's folder."""
-    if any(segment in {"", ".", ".."} for segment in path.split("/")):
-        raise ValueError("must be relative, without empty, '.' or '..' segments")
-    if "\\" in path or "\0" in path or len(path.encode("utf-8", "replace")) > 512:  # noqa: PLR2004 - well under PATH_MAX
-        raise ValueError("must not contain backslashes or NUL, nor be longer than 512 bytes")
-    return path
-
-
-def check_argument(value: str) -> str:
-    """Refuse what no process can be given."""
-    if "\0" in value:
-        raise ValueError("must not contain NUL")
-    return value
 
 
 Name = Annotated[str, Field(pattern=NAME), AfterValidator(check_name)]
@@ -192,30 +148,6 @@ class Job(Model):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
-def parse_json(body: bytes, what: str = "message") -> Any:  # noqa: ANN401 - JSON is what it is
-    """Decode UTF-8 JSON strictly: no duplicate keys, nor numbers that are not finite, nor depth without end.
-
-    Lone surrogates become U+FFFD, so that all of the document can be written again.
-
-    Raises:
-        JobRejected: ``invalid_json``, with what is wrong and where.
-    """
-    try:
-        text = body.decode()
-        document = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
-        _check_depth(document, MAX_DEPTH)
-    except RecursionError:
-        raise JobRejected("invalid_json", f"the {what} is nested too deeply") from None
-    except ValueError as error:
-        raise JobRejected("invalid_json", f"the {what} is not valid JSON: {error}") from None
-    return _mend(document) if _LONE_SURROGATE_ESCAPE.search(text) else document
-
-
 def parse_job(body: bytes) -> Job:
     """Read a job from a message's body.
 
@@ -256,11 +188,6 @@ def identity(document: object) -> tuple[str | None, str | None]:
     return job_id, batch
 
 
-def to_bytes(text: str) -> bytes:
-    """UTF-8 as Node writes it: a lone surrogate becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-
-
 def _usable_name(value: object) -> str | None:
     is_name = isinstance(value, str) and re.fullmatch(NAME[1:-1], value) and ".." not in value
     return str(value) if is_name else None
@@ -282,40 +209,4 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):
         return {key: item if key == "metadata" else _tuples(item) for key, item in value.items()}
-    return value
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {key!r:.100} is there twice")
-    return document
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text:.40} is too large")
-    return number
-
-
-def _check_depth(value: object, left: int) -> None:
-    if not left:
-        raise RecursionError
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_depth(inner, left - 1)
-
-
-def _mend(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_mend(item) for item in value]
-    if isinstance(value, dict):
-        return {_mend(key): _mend(item) for key, item in value.items()}
     return value

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from worker.faults import ConfigurationFault, ExecutionLost, JobRejected, ServiceFault
-from worker.job import DEFAULT_BATCH, Job, identity, parse_json, validate_job
+from worker.faults import ConfigurationFault, ExecutionLost, JobRejected, ServiceFault, SessionFileMissing
+from worker.job import DEFAULT_BATCH, Job, identity, validate_job
 from worker.job_run import Attempt, JobRun
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
+from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
@@ -55,6 +57,8 @@ class Processor:
             return await self._give_up(attempt, "rejected", error)
         except ExecutionLost as lost:
             return await self._try_again(delivery, attempt, str(lost))
+        except SessionFileMissing as missing:
+            return await self._try_again(delivery, attempt, f"the session's file {missing} is gone")
         except ServiceFault:
             raise
         except Exception as error:  # the one broad clause: a fault of our own must not lose the job
@@ -117,7 +121,7 @@ def _attempt(delivery: Delivery, document: object) -> Attempt:
     job_id, batch = identity(document)
     metadata = document.get("metadata") if isinstance(document, dict) else None
     return Attempt(
-        name=f"{delivery.sequence_number}-{delivery.delivery_count}",
+        name=f"{delivery.sequence_number}-{delivery.delivery_count}-{secrets.token_hex(3)}",
         job_id=job_id or f"message-{delivery.sequence_number}",
         batch=batch or DEFAULT_BATCH,
         metadata=metadata if isinstance(metadata, dict) else {},

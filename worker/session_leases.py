@@ -71,6 +71,7 @@ class Lease:
     Attributes:
         identifier: the session's.
         touched: whether the pool may have allocated it.
+        reusable: whether another job of its owner may have it afterwards.
         release_ms: how long its deletion took; None while it is not deleted.
     """
 
@@ -78,6 +79,7 @@ class Lease:
         self._pool, self._permit, self._patience = pool, permit, patience_seconds
         self.identifier = identifier
         self.touched = False
+        self.reusable = True
         self.release_ms: float | None = None
 
     @property
@@ -143,7 +145,7 @@ class SessionLeases:
         except BaseException:
             await self._return(permit, lease, owner=None)
             raise
-        await self._return(permit, lease, owner)
+        await self._return(permit, lease, owner if lease.reusable else None)
 
     async def fence(self, identifier: str) -> None:
         """Delete the session of a former delivery, which may still be running."""

@@ -39,6 +39,9 @@ _RELEASE_SINCE = "2025-02-02"
 _LONG_STREAMS_SINCE = "2025-10-02"
 _STREAM_CHARS = 123_456
 
+# an expired token, or one from before its role was given
+_REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -173,7 +176,7 @@ class SessionPool:
     async def _call(self, call: _Call) -> httpx.Response:
         wrapped = self._wrapped  # as of now: other calls may find out meanwhile
         answer = await self._send(call, wrapped=wrapped)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code in _REFUSED:
             answer = await self._send(call, wrapped=wrapped, fresh=True)
         elif answer.status_code == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
             self._wrapped = not wrapped

@@ -126,13 +126,12 @@ class WorkerSettings(ClientSettings):
 S = TypeVar("S", bound=ClientSettings)
 
 
-def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
+def load(cls: type[S]) -> S:
     """Read settings of a kind from the environment.
 
     Raises:
         SettingsError: with a line for each problem.
     """
-    environ = os.environ if environ is None else environ
     try:
         settings = cls()
         problems = []
@@ -140,7 +139,7 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
         problems = [
             _problem(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)
         ]
-    problems += cls.missing(environ)
+    problems += cls.missing(os.environ)
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"the settings cannot be used:\n{lines}")

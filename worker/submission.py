@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.batch import BatchError, Entry, digest
 from worker.faults import JobRejected
-from worker.job import DEFAULT_BATCH, identity, parse_json, validate_job
+from worker.job import DEFAULT_BATCH, identity, validate_job
 from worker.shared_cases import shared_cases
+from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

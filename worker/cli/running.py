@@ -19,8 +19,8 @@ import click
 from worker import log
 from worker.batch import BatchError
 from worker.faults import ServiceFault
-from worker.job import NAME
 from worker.local.supervised import StackError
+from worker.names import NAME
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -150,7 +150,10 @@ async def test_a_service_that_fails_is_an_infrastructure_fault(
         await pool.execute(0, "s", "x", 10)
 
 
-@pytest.mark.parametrize("answers", [(Answer(403),), (Answer(401), Answer(401)), (Answer(403, b"no role"),)])
+@pytest.mark.parametrize(
+    "answers",
+    [(Answer(403), Answer(403)), (Answer(401), Answer(401)), (Answer(403, b"no role"), Answer(403))],
+)
 async def test_a_refusal_says_what_to_do(
     server: ScriptedPool, pool: SessionPool, answers: tuple[Answer, ...]
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.batch import BatchError
-from worker.job import NAME, check_blob
+from worker.names import NAME, check_blob
 from worker.submission import job_id, manifest, programs
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.faults import JobRejected
-from worker.job import Job, check_blob, identity, parse_job
+from worker.job import Job, identity, parse_job
+from worker.names import check_blob
 
 MINIMAL: dict[str, Any] = {"version": 1, "id": "j1", "code": {"inline": "1"}}
 BASE = json.dumps(MINIMAL).encode()
