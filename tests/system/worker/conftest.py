@@ -15,7 +15,7 @@ from worker.local.background import running
 from worker.local.state import StateDirectory
 
 SESSIONS = 4
-LOCK_SECONDS = {"jobs": 60, "served": 60, "killed": 5, "stopped": 60, "hastened": 60, "drained": 60}
+LOCK_SECONDS = {"jobs": 60, "served": 60, "killed": 3, "stopped": 60, "hastened": 60, "drained": 60}
 LOCK_SECONDS |= {"pool": 60, "identity": 60, "owned": 60}
 
 

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -52,6 +53,14 @@ class Services:
         """All that a queue holds, be it locked or scheduled."""
         with self._bus() as bus, bus.get_queue_receiver(queue, sub_queue=sub_queue) as receiver:
             return receiver.peek_messages(250, sequence_number=1)
+
+    @contextmanager
+    def received(self, queue: str) -> Iterator[ServiceBusReceivedMessage]:
+        """A message that no other holds; completed afterwards."""
+        with self._bus() as bus, bus.get_queue_receiver(queue) as receiver:
+            (message,) = receiver.receive_messages(max_wait_time=10)
+            yield message
+            receiver.complete_message(message)
 
     def dead_letters(self, queue: str) -> list[ServiceBusReceivedMessage]:
         return self.waiting(queue, "deadletter")

@@ -46,7 +46,7 @@ def test_every_job_has_exactly_one_result_when_the_whole_stack_is_killed_and_sta
     print(f"seed {seed}")  # noqa: T201 - to repeat a failure
     moments = random.Random(seed)  # noqa: S311 - no secret depends on it
     state, manifest, out = tmp_path / "state", tmp_path / "jobs.jsonl", tmp_path / "results.jsonl"
-    declare_queues(state, {"jobs": 5})
+    declare_queues(state, {"jobs": 3})
     code = "setTimeout(() => console.log(process.argv[2]), 200)"
     jobs = [program(batch, f"s{n}", code, args=[f"{n}"]) for n in range(JOBS)]
     manifest.write_text("".join(json.dumps(job) + "\n" for job in jobs))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.worker.processes import pool, working
-from tests.system.worker.services import Services, program
+from tests.system.worker.processes import killed, pool
+from tests.system.worker.services import Services, eventually, program
 
 QUEUE = "pool"
 JOBS = 6
@@ -15,7 +15,7 @@ JOBS = 6
 def run_with(
     services: Services, batch: str, folder: Path, *options: str, settings: dict[str, str], **quirks: object
 ) -> dict[str, dict[str, Any]]:
-    """Run jobs on a pool of its own with a worker of its own, to the end."""
+    """Run jobs on a pool of its own with a worker of its own, until the queue is empty."""
     token = services.environment["JSWORKER_POOL_TOKEN"]
     code = "setTimeout(() => console.log(process.argv[2]), 100)"
     ids = services.send(QUEUE, [program(batch, f"s{n}", code, args=[f"{n}"]) for n in range(JOBS)])
@@ -26,17 +26,17 @@ def run_with(
             "JSWORKER_QUEUE": QUEUE,
             "JSWORKER_RETRY_BASE_SECONDS": "0.1",
         }
-        with working({**common, **settings}, folder / "worker.log", "--drain") as worker:
-            assert worker.status() == 0
+        with killed({**common, **settings}, folder / "worker.log"):
+            eventually(lambda: not services.waiting(QUEUE))
     return services.results(batch, ids, 1)
 
 
 @pytest.mark.parametrize(
     ("sessions", "quirks"),
     [
-        (2, {"when_full": "429", "accepted_status": True}),
+        (2, {"when_full": "429", "allocation_seconds": 0.5}),
         (2, {"when_full": "404", "wrapped_body": True}),
-        (2, {"when_full": "500", "allocation_seconds": 0.5}),
+        (2, {"when_full": "500", "accepted_status": True}),
         (4, {"unavailable_rate": 0.3}),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
@@ -57,8 +57,8 @@ def test_every_job_succeeds_at_its_first_attempt(
 def test_where_sessions_cannot_be_deleted_their_permits_wait_until_they_are_released(
     services: Services, batch: str, tmp_path: Path
 ) -> None:
-    settings = {"JSWORKER_MAX_SESSIONS": "4", "JSWORKER_SESSION_COOLDOWN_SECONDS": "2"}
-    options = ("--max-sessions=4", "--cooldown=2", "--spares=2")
+    settings = {"JSWORKER_MAX_SESSIONS": "4", "JSWORKER_SESSION_COOLDOWN_SECONDS": "1"}
+    options = ("--max-sessions=4", "--cooldown=1", "--spares=2")
     results = run_with(services, batch, tmp_path, *options, settings=settings, delete_refused=405)
     assert {(result["status"], result["attempts"]) for result in results.values()} == {("succeeded", 1)}
 
