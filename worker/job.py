@@ -193,12 +193,15 @@ def _usable_name(value: object) -> str | None:
     return str(value) if is_name else None
 
 
+_WORDS = {"extra_forbidden": "there is no such field", "tuple_type": "Input should be a list"}
+
+
 def _rejection(error: ValidationError, code: str) -> JobRejected:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
-    wrong = "there is no such field" if first["type"] == "extra_forbidden" else first["msg"]
+    wrong = _WORDS.get(first["type"], first["msg"])
     message = f"{field or 'job'}: {wrong.removeprefix('Value error, ')}{also}"
     return JobRejected(code, message, field or None)
 

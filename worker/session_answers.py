@@ -76,8 +76,8 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     text, status = body[:2000].decode(errors="replace"), answer.status_code
     method, path = answer.request.method, answer.request.url.path
     said = f"{status} {_masked(text, answer.request.url.params.get('identifier'))[:300]}".strip()
-    if method == "DELETE" and any(code in text for code in _GONE):
-        return SessionGone()
+    if method == "DELETE" and (fault := _release_fault(status, text, said)):
+        return fault
     if status in {401, 403}:
         return ConfigurationFault(
             f"the session pool refuses access ({said})",
@@ -89,9 +89,20 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return InfrastructureFault(f"the session pool failed ({said})")
-    if method == "DELETE" and status == httpx.codes.NOT_FOUND:
-        return SessionGone()
     return ExecutionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
+
+
+def _release_fault(status: int, text: str, said: str) -> Exception | None:
+    """What only the deletion of a session is answered with."""
+    if status == httpx.codes.NOT_FOUND or any(code in text for code in _GONE):
+        return SessionGone()
+    if status in {405, 501}:
+        return ConfigurationFault(
+            f"the session pool does not delete sessions ({said})",
+            "Set JSWORKER_POOL_API_VERSION to 2025-02-02-preview or later; till then each job occupies a "
+            "session for the cooldown",
+        )
+    return None
 
 
 def _masked(text: str, identifier: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import structlog
 
 from worker.clock import now
-from worker.faults import CapacityFault, ServiceFault
+from worker.faults import CapacityFault, ConfigurationFault, ServiceFault
 from worker.patience import with_patience
 
 if TYPE_CHECKING:
@@ -193,6 +193,9 @@ class SessionLeases:
             await asyncio.sleep(pause)
             try:
                 await self._pool.release(permit, lease.identifier)
+            except ConfigurationFault as error:
+                reason = str(error)
+                break  # another try would be answered the same
             except ServiceFault as error:
                 reason = str(error)
             else:
@@ -202,6 +205,5 @@ class SessionLeases:
             "session_release_unconfirmed",
             reason=reason,
             quarantine_seconds=self._cooldown,
-            remedy="the pool must allow DELETE …/session; else each job occupies one for the cooldown",
         )
         return False

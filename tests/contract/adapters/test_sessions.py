@@ -261,9 +261,18 @@ async def test_a_session_that_is_gone_is_released(
     assert seen.query["identifier"] == "jsw-1"
 
 
+@pytest.mark.parametrize("status", [405, 501])
+async def test_a_pool_that_deletes_no_sessions_is_a_matter_of_configuration(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    server.plan(Answer(status))
+    with pytest.raises(ConfigurationFault, match="POOL_API_VERSION"):
+        await pool.release(0, "jsw-1")
+
+
 @pytest.mark.parametrize(
     "answer",
-    [Answer(400, b"what?"), Answer(501), Answer(503), Answer(429), Answer(405), Answer(drop=True)],
+    [Answer(400, b"what?"), Answer(503), Answer(429), Answer(drop=True)],
     ids=str,
 )
 async def test_a_release_that_is_not_confirmed_is_told(
