@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azure.identity.aio import DefaultAzureCredential
-
 from worker.blobs import open_blobs
 from worker.committing import Committer
 from worker.faults import AlreadyCommitted, BlobMissing
@@ -90,7 +88,11 @@ async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncT
     keys = [settings.servicebus_connection_string, settings.storage_connection_string]
     if isinstance(settings, WorkerSettings):
         keys.append(settings.pool_token)
-    return None if all(keys) else await stack.enter_async_context(DefaultAzureCredential())
+    if all(keys):
+        return None
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow to import, often not needed
+
+    return await stack.enter_async_context(DefaultAzureCredential())
 
 
 async def _session_secret(settings: WorkerSettings, blobs: Blobs) -> bytes:

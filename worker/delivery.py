@@ -78,7 +78,7 @@ async def keep_lock(delivery: Delivery, renew: Callable[[], Awaitable[None]], do
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            return await event.wait()
     except TimeoutError:
         return False
-    return True

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 CALL_SECONDS = 30
-RECEIVE_SECONDS = 2.0
+RECEIVE_SECONDS = 1.0
 
 
 class Sender:

@@ -1,29 +1,29 @@
 """Adapter over the data plane of a session pool (Container Apps dynamic sessions, code interpreter).
 
-What is known of the service, and where from, stands in ``docs/sessions-api.md``. A client of httpx costs four
-times as much CPU when many coroutines share it, so each permit has one of its own, over one TLS context.
+What is known of the service, and where from, stands in ``docs/sessions-api.md``. A connection pool of httpx costs
+four times as much CPU when many coroutines share it, so each permit has a transport of its own, over one TLS
+context. What httpx's client puts on top of it (redirects, cookies, authentication flows) is not needed.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
-from azure.core.exceptions import AzureError
 
 from worker.faults import (
     CapacityFault,
-    ConfigurationFault,
     ExecutionLost,
     InfrastructureFault,
     SessionFileMissing,
 )
 from worker.session_answers import SessionGone, execution_of, fault_of
+from worker.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from worker.ran import Execution
     from worker.settings import WorkerSettings
 
-SCOPE = "https://dynamicsessions.io/.default"
+CONNECT_SECONDS = 15.0
+READ_SECONDS = 60.0
 ANSWER_SECONDS = 25  # what the service may take beyond the execution itself
 _RELEASE_SINCE = "2025-02-02"
 _LONG_STREAMS_SINCE = "2025-10-02"
@@ -52,42 +53,21 @@ class _Call:
     url: str
     content: Callable[[bool], bytes] | None = None
     files: dict[str, Any] | None = None
-    timeout: float = 60
-
-
-class Tokens:
-    """Bearer tokens for the pool, from the credential or as set; renewed five minutes before they end."""
-
-    def __init__(self, credential: AsyncTokenCredential | None, fixed: str | None) -> None:
-        self._credential, self._fixed = credential, fixed
-        self._token, self._until = "", 0.0
-
-    async def get(self, *, fresh: bool = False) -> str:
-        """A token; ``fresh`` after the service refused the last one."""
-        if self._fixed or not self._credential:
-            return self._fixed or ""
-        if fresh or time.time() > self._until:
-            try:
-                token = await self._credential.get_token(SCOPE)
-            except AzureError as error:
-                raise ConfigurationFault(
-                    f"no token for the session pool: {error}",
-                    "Sign in (az login), give the worker a managed identity, or set JSWORKER_POOL_TOKEN",
-                ) from error
-            self._token, self._until = token.token, token.expires_on - 300
-        return self._token
+    timeout: float = READ_SECONDS
 
 
 class SessionPool:
     """The pool's sessions by identifier. ``permit`` is the index of the permit that the caller holds."""
 
-    def __init__(self, settings: WorkerSettings, tokens: Tokens, clients: list[httpx.AsyncClient]) -> None:
+    def __init__(
+        self, settings: WorkerSettings, tokens: Tokens, transports: list[httpx.AsyncHTTPTransport]
+    ) -> None:
         version = settings.pool_api_version
-        self._endpoint, self._version, self._tokens, self._clients = (
+        self._endpoint, self._version, self._tokens, self._transports = (
             settings.pool_endpoint,
             version,
             tokens,
-            clients,
+            transports,
         )
         self._release_version = version if version >= _RELEASE_SINCE else f"{_LONG_STREAMS_SINCE}-preview"
         self._long_streams = version >= _LONG_STREAMS_SINCE
@@ -140,10 +120,15 @@ class SessionPool:
     async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
         for fresh in (False, True):
             headers = await self._headers(fresh=fresh)
-            async with self._clients[permit].stream("GET", url, headers=headers) as answer:
+            request = _request("GET", url, headers, READ_SECONDS)
+            answer = await self._transports[permit].handle_async_request(request)
+            answer.request = request
+            try:
                 if fresh or answer.status_code != httpx.codes.UNAUTHORIZED:
                     yield answer
                     return
+            finally:
+                await answer.aclose()
 
     async def release(self, permit: int, identifier: str) -> None:
         """Delete the session; one that is gone already counts as deleted.
@@ -191,18 +176,17 @@ class SessionPool:
         if content:
             headers["Content-Type"] = "application/json"
         try:
-            return await self._clients[call.permit].request(
-                call.method,
-                call.url,
-                headers=headers,
-                content=content,
-                files=call.files,
-                timeout=call.timeout,
+            request = _request(
+                call.method, call.url, headers, call.timeout, content=content, files=call.files
             )
+            answer = await self._transports[call.permit].handle_async_request(request)
+            answer.request = request
+            await answer.aread()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error
+        return answer
 
     async def _headers(self, *, fresh: bool = False) -> dict[str, str]:
         return {"Authorization": f"Bearer {await self._tokens.get(fresh=fresh)}"}
@@ -212,13 +196,28 @@ class SessionPool:
 async def open_sessions(
     settings: WorkerSettings, credential: AsyncTokenCredential | None
 ) -> AsyncIterator[SessionPool]:
-    """The pool of the settings, with a client for each permit."""
+    """The pool of the settings, with a transport for each permit."""
     fixed = settings.pool_token.get_secret_value() if settings.pool_token else None
     context = httpx.create_ssl_context()
     limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
-    clients = [httpx.AsyncClient(verify=context, limits=limits) for _ in range(settings.max_sessions)]
+    proxy = _proxy(settings.pool_endpoint)
+    transports = [
+        httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
+        for _ in range(settings.max_sessions)
+    ]
     try:
-        yield SessionPool(settings, Tokens(credential, fixed), clients)
+        yield SessionPool(settings, Tokens(credential, fixed), transports)
     finally:
-        for client in clients:
-            await client.aclose()
+        for transport in transports:
+            await transport.aclose()
+
+
+def _proxy(endpoint: str) -> str | None:
+    """The proxy that the environment names for the endpoint."""
+    url = httpx.URL(endpoint)
+    return None if proxy_bypass(url.host) else getproxies().get(url.scheme)
+
+
+def _request(method: str, url: str, headers: dict[str, str], timeout: float, **body: Any) -> httpx.Request:  # noqa: ANN401 - httpx's
+    bounds = {"connect": CONNECT_SECONDS, "read": timeout, "write": timeout, "pool": timeout}
+    return httpx.Request(method, url, headers=headers, extensions={"timeout": bounds}, **body)
