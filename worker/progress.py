@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-REST_SECONDS = 0.03  # between two appends: the lines of that time share one, which halves their cost
+REST_SECONDS = 0.05  # between two appends: the lines of that time share one
 
 
 class Appends(Protocol):
