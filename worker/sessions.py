@@ -1,8 +1,8 @@
 """Adapter over the data plane of a session pool (Container Apps dynamic sessions, code interpreter).
 
 What is known of the service, and where from, stands in ``docs/sessions-api.md``. A connection pool of httpx
-costs four times as much CPU when many coroutines share it, so each permit has a transport of its own, over one
-TLS context. What httpx's client puts on top of it (redirects, cookies, authentication flows) is not needed.
+costs four times as much CPU when many coroutines share it, so each permit has a transport of its own, over
+one TLS context. What httpx's client puts on top of it (redirects, cookies, authentication) is not needed.
 """
 
 from __future__ import annotations

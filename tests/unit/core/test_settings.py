@@ -117,3 +117,8 @@ def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.M
         assert load(WorkerSettings).slots == slots
     environ.setenv("JSWORKER_LOOKAHEAD", "0")
     assert load(WorkerSettings).slots == 600
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
+    assert [name for name in WorkerSettings.model_fields if f"`{name.upper()}`" not in documented] == []
