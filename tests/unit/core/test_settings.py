@@ -1,3 +1,5 @@
+from pathlib import Path
+
 """Settings come from the environment; all that is wrong with them is told at once."""
 
 import pytest
