@@ -1,6 +1,6 @@
-from pathlib import Path
-
 """Settings come from the environment; all that is wrong with them is told at once."""
+
+from pathlib import Path
 
 import pytest
 
