@@ -22,7 +22,7 @@ $(VENV)/.ready: deploy/locks/dev.txt pyproject.toml deploy/setup/python.sh
 
 $(NODE_PACKAGES)/node_modules/.ready: $(NODE_PACKAGES)/package-lock.json | $(VENV)/.ready
 	@echo "Installing the Node packages of the local stack (azurite, nel) from their lock"
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --prefix $(NODE_PACKAGES) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --prefix $(NODE_PACKAGES) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 demo: setup ## run the example programs on the local stack and show the results
