@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SHARED = "shared"
 
@@ -62,9 +58,13 @@ class Permits:
         self._free.append(permit)
         self._serve()
 
-    def kept(self) -> Iterable[Permit]:
-        """The free permits that keep a session."""
-        return [permit for permit in self._free if permit.session]
+    def take_kept(self) -> list[Permit]:
+        """Take all free permits that keep a session."""
+        kept = [permit for permit in self._free if permit.session]
+        for permit in kept:
+            self._free.remove(permit)
+            self._in_use[permit] = permit.owner
+        return kept
 
     def _serve(self) -> None:
         for _ in range(len(self._waiting)):

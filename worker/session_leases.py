@@ -153,9 +153,8 @@ class SessionLeases:
 
     async def close(self) -> None:
         """Delete the sessions that were kept and wait for those being deleted."""
-        for permit in self._permits.kept():
-            lease = Lease(self._pool, permit.index, permit.session or "", 0)
-            self._begin_release(await self._permits.take(permit.owner), lease)
+        for permit in self._permits.take_kept():
+            self._begin_release(permit, Lease(self._pool, permit.index, permit.session or "", 0))
         if self._releases:
             await asyncio.wait(self._releases)
 
