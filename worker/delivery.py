@@ -45,6 +45,11 @@ class Delivery:
     handle: object = None
 
     @property
+    def origin(self) -> int:
+        """The sequence number of the job's first message, whichever copy this is."""
+        return self.history.origin or self.sequence_number
+
+    @property
     def redelivered(self) -> bool:
         """Whether something may have been done for the job before this delivery."""
         return self.delivery_count > 0 or self.history.copies > 0

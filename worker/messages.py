@@ -83,6 +83,7 @@ def _history(message: ServiceBusReceivedMessage) -> History:
     raw = (message.application_properties or {}).get(_HISTORY.encode())
     enqueued = message.enqueued_time_utc
     first = int(enqueued.timestamp() * 1000) if enqueued else None
+    origin = message.sequence_number or 0
     try:
         fields = json.loads(raw)  # type: ignore[arg-type] # anything else is a TypeError
         return History(
@@ -90,9 +91,12 @@ def _history(message: ServiceBusReceivedMessage) -> History:
             copies=_counted(fields["copies"]),
             reasons=tuple(str(reason) for reason in fields["reasons"]),
             first_enqueued_ms=_counted(fields["first_enqueued_ms"]),
+            setbacks=_counted(fields.get("setbacks", 0)),
+            origin=_counted(fields.get("origin") or origin),
+            replaces=str(fields["replaces"]) if fields.get("replaces") else None,
         )
-    except (TypeError, ValueError, KeyError, RecursionError):
-        return History(first_enqueued_ms=first)
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        return History(first_enqueued_ms=first, origin=origin)
 
 
 def _counted(value: object) -> int:
@@ -115,9 +119,17 @@ def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry
         correlation_id=message.correlation_id,
         content_type=message.content_type,
         subject=message.subject,
-        time_to_live=message.time_to_live,
+        time_to_live=_time_left(message, retry.delay),
         scheduled_enqueue_time_utc=datetime.now(UTC) + timedelta(seconds=retry.delay),
     )
+
+
+def _time_left(message: ServiceBusReceivedMessage, delay_seconds: float) -> timedelta | None:
+    """What a copy may live from when it becomes visible: the rest of the original's time, at least a second."""
+    if message.time_to_live is None or message.expires_at_utc is None:
+        return message.time_to_live
+    left = message.expires_at_utc - datetime.now(UTC) - timedelta(seconds=delay_seconds)
+    return max(left, timedelta(seconds=1))
 
 
 def encoded(message: Outgoing) -> ServiceBusMessage:

@@ -82,6 +82,8 @@ class WorkerSettings(ClientSettings):
     session_policy: Literal["fresh", "keyed", "shared"] = "fresh"
     session_cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
     session_secret: SecretStr | None = None
+    permit_leases: bool = False
+    permit_lease_seconds: Annotated[float, Field(ge=15, le=60)] = 60
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     retry_base_seconds: Seconds = 2
     retry_max_seconds: Seconds = 300
@@ -98,6 +100,7 @@ class WorkerSettings(ClientSettings):
     max_input_bytes: Bytes = 64 << 20
     max_cases_bytes: Bytes = 4 << 20
     max_collect_bytes: Bytes = 32 << 20
+    health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,30 @@ class History:
             duplicate detection would swallow one with the same id.
         reasons: why, oldest first.
         first_enqueued_ms: when the first message was enqueued, in ms since the epoch; None for that one.
+        setbacks: how often a service failed this job while it served others.
+        origin: sequence number of the first message; None for that one.
+        replaces: ETag of a committed result that may be replaced, because somebody asked for another run.
     """
 
     attempts: int = 0
     copies: int = 0
     reasons: tuple[str, ...] = field(default=())
     first_enqueued_ms: int | None = None
+    setbacks: int = 0
+    origin: int | None = None
+    replaces: str | None = None
 
     def after_attempt(self, reason: str) -> History:
         """One more execution was begun and lost."""
-        return self._copied(self.attempts + 1, reason)
+        return replace(self._copied(reason), attempts=self.attempts + 1)
+
+    def after_setback(self, reason: str) -> History:
+        """A service failed this job and no other; it has not run."""
+        return replace(self._copied(reason), setbacks=self.setbacks + 1)
 
     def after_wait(self, reason: str) -> History:
         """The job waited in vain; no attempt is spent."""
-        return self._copied(self.attempts, reason)
+        return self._copied(reason)
 
-    def _copied(self, attempts: int, reason: str) -> History:
-        reasons = (*self.reasons, reason[:200])[-10:]
-        return History(attempts, self.copies + 1, reasons, self.first_enqueued_ms)
+    def _copied(self, reason: str) -> History:
+        return replace(self, copies=self.copies + 1, reasons=(*self.reasons, reason[:200])[-10:])
