@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from worker.local.broker.config import BrokerConfig, ConfigError, explain, read_queues
+from worker.local.broker.config import BrokerConfig, ConfigError, read_queues
 from worker.local.broker.log import JsonLines
 from worker.local.broker.server import Broker
+from worker.local.validation import explain
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _SWITCH_INTERVAL_SECONDS = 0.001  # the thread that committed must not wait long for the interpreter

@@ -6,6 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from worker.local.validation import explain
+
 POLICY_NAME = "RootManageSharedAccessKey"
 
 
@@ -66,10 +68,3 @@ def read_queues(path: Path) -> tuple[QueueSettings, ...]:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one line what is wrong where."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}" for problem in error.errors()
-    )
