@@ -54,7 +54,11 @@ class Calls:
     def call(self, name: str) -> _Call:
         """The context in which a call has its effect."""
         self.made.append(name)
-        return _Call(self, self._plans[name].popleft() if self._plans[name] else None)
+        return _Call(self, self.plan(name))
+
+    def plan(self, name: str) -> Plan | None:
+        """What happens to the call of that name which is made now."""
+        return self._plans[name].popleft() if self._plans[name] else None
 
     async def step(self) -> None:
         self.steps += 1

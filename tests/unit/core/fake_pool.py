@@ -2,8 +2,8 @@
 
 It may have ``seconds``, ``stdout``, ``stderr`` (text, or hexadecimal after ``hex:``), ``exit_code``,
 ``signal``, ``ended_by``, ``files`` (text by path), ``spill`` (streams and files stay in the session),
-``lost_files`` (they do not), ``stored`` (so does the answer), ``cut`` (the frame), and ``outcome`` and
-``value`` of the execution.
+``lost_files`` (they do not), ``stored`` (so does the answer), ``cut`` (the frame), ``outcome`` and
+``value`` of the execution, and ``ends_worker`` (the process that executes it is gone).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,25 @@ class Session:
     used_at: float
     files: dict[str, bytes] = field(default_factory=dict)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    gone_at: float = math.inf
+
+    def end(self) -> None:
+        self.gone.set()
+        self.gone_at = asyncio.get_running_loop().time()
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A program that ran in a session, whether or not anybody waited for it."""
+
+    program: dict[str, Any]
+    session: Session
+    calls: Calls
+    began: float
+
+    @property
+    def ended(self) -> float:
+        return min(self.began + self.program.get("seconds", 0), self.session.gone_at)
 
 
 class Pool:
@@ -41,12 +61,14 @@ class Pool:
         max_sessions: how many it allocates, and the most that may ever be allocated.
         identifiers: of all sessions there have been, in their order.
         received: all that came into a session.
+        executed: every execution that was begun.
     """
 
     def __init__(self, max_sessions: int, cooldown_seconds: float = 300) -> None:
         self.max_sessions, self.cooldown_seconds = max_sessions, cooldown_seconds
         self.identifiers: list[str] = []
         self.received: list[bytes] = []
+        self.executed: list[Executed] = []
         self.timeouts: list[float] = []
         self.peak = 0
         self.full = 0
@@ -59,7 +81,7 @@ class Pool:
         """Those allocated now; one that was idle for the cooldown is gone."""
         oldest = asyncio.get_running_loop().time() - self.cooldown_seconds
         for identifier in [name for name, session in self._sessions.items() if session.used_at < oldest]:
-            self._sessions.pop(identifier).gone.set()
+            self._sessions.pop(identifier).end()
         return self._sessions
 
     def use(self, identifier: str) -> Session:
@@ -80,7 +102,7 @@ class Pool:
         self._deleted.add(identifier)
         session = self.sessions.pop(identifier, None)
         if session:
-            session.gone.set()
+            session.end()
 
 
 class FakePool:
@@ -98,6 +120,9 @@ class FakePool:
             self._pool.received.append(code.encode())
             self._pool.timeouts.append(timeout_seconds)
             program, spec = _parts(code, session)
+            self._pool.executed.append(Executed(program, session, self._calls, session.used_at))
+            if program.get("ends_worker"):
+                self._calls.crash()
             await _last(session, program.get("seconds", 0))
             session.used_at = asyncio.get_running_loop().time()
             stdout = _frame(program, spec, session) if spec else program.get("stdout", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from worker.settlement import Complete, DeadLetter, HandBack, History, LetGo, Re
 
 if TYPE_CHECKING:
     from tests.unit.core.calls import Calls
+    from worker.local.broker.duplicates import DuplicateWindow
     from worker.local.broker.values import Message
     from worker.settlement import Settlement
 
@@ -36,9 +38,15 @@ class Queue:
     Attributes:
         sent: every message there has been, by the number it got first.
         settled: the settlements that were carried out, by that number and delivery count.
+        duplicates: the ids accepted of late, where the queue detects duplicates.
     """
 
-    def __init__(self, lock_seconds: float = 60, max_delivery_count: int = 20) -> None:
+    def __init__(
+        self,
+        lock_seconds: float = 60,
+        max_delivery_count: int = 20,
+        duplicates: DuplicateWindow | None = None,
+    ) -> None:
         settings = QueueSettings(
             name="jobs", lock_duration_seconds=lock_seconds, max_delivery_count=max_delivery_count
         )
@@ -46,10 +54,14 @@ class Queue:
         self.rules = QueueRules(settings, lambda: next(tokens).to_bytes(8))
         self.sent: dict[int, Sent] = {}
         self.settled: list[tuple[int, int, Settlement]] = []
+        self.duplicates = duplicates
         self._changed = asyncio.Event()
 
     def send(self, sent: Sent, delay: float = 0) -> int:
+        """The number of the message; 0 when it is a duplicate, which the queue takes and forgets."""
         now = self.advance()
+        if self.duplicates and self.duplicates.remember(sent.message_id.encode(), now) is None:
+            return 0
         message = self.rules.send(now, scheduled_at=now + delay if delay else None)
         self.sent[message.key] = sent
         self.wake()
@@ -141,7 +153,7 @@ class FakeReceiver:
         if isinstance(settlement, Retry):
             async with self._calls.call("send"):
                 sent = self._queue.sent[held.message.key]
-                again = Sent(sent.body, f"{sent.message_id}.r{settlement.history.copies}", settlement.history)
+                again = Sent(sent.body, self._copy_id(delivery, settlement), settlement.history)
                 self._queue.send(again, settlement.delay)
         async with self._calls.call("settle"):
             try:
@@ -150,6 +162,11 @@ class FakeReceiver:
                 raise LockLost("the broker says that the lock is lost") from error
             self._queue.settled.append((held.message.key, delivery.delivery_count, settlement))
             self._queue.wake()
+
+    @staticmethod
+    def _copy_id(delivery: Delivery, retry: Retry) -> str:
+        base = re.sub(r"\.r\d+-\d+$", "", delivery.message_id)
+        return f"{base}.r{retry.history.copies}-{delivery.sequence_number}"
 
     def _carry_out(self, held: Held, settlement: Complete | Retry | DeadLetter | HandBack) -> None:
         now, rules = self._queue.advance(), self._queue.rules

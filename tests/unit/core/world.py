@@ -46,11 +46,15 @@ def job(job_id: str = "j1", program: dict[str, Any] | None = None, **fields: obj
 class Process:
     """A worker process, put together as ``worker.app`` does."""
 
-    def __init__(self, world: World, **values: object) -> None:
-        self.calls, self.settings = Calls(), settings(**values)
-        self.blobs = FakeBlobs(world.account, self.calls)
+    blobs_class = FakeBlobs
+    pool_class = FakePool
+    receiver_class = FakeReceiver
+
+    def __init__(self, world: World, calls: Calls | None = None, **values: object) -> None:
+        self.calls, self.settings = calls or Calls(), settings(**values)
+        self.blobs = self.blobs_class(world.account, self.calls)
         self.permits = Permits(self.settings.max_sessions)
-        self.leases = SessionLeases(FakePool(world.pool, self.calls), self.permits, self.settings)
+        self.leases = SessionLeases(self.pool_class(world.pool, self.calls), self.permits, self.settings)
         container = self.settings.results_container
         self.committer = Committer(
             self.blobs, container, Progress(self.blobs, container), self.settings.wait_in_hand_seconds
@@ -69,7 +73,7 @@ class Process:
         self._queue = world.queue
 
     def receiver(self) -> FakeReceiver:
-        return FakeReceiver(self._queue, self.calls)
+        return self.receiver_class(self._queue, self.calls)
 
     async def drain(self) -> int:
         """Work until the queue is empty."""
