@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.blobs import open_blobs
+from worker.browsing import Browser
 from worker.committing import Committer
 from worker.faults import AlreadyCommitted, BlobMissing
 from worker.inputs import InputFetcher
@@ -52,6 +53,17 @@ async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
         sender = Sender(servicebus, settings.queue)
         stack.push_async_callback(sender.close)
         yield Client(blobs, sender)
+
+
+@asynccontextmanager
+async def open_browser(settings: ClientSettings) -> AsyncIterator[Browser]:
+    """Connect to the queue, only to look at it."""
+    async with AsyncExitStack() as stack:
+        credential = await _credential(settings, stack)
+        servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
+        browser = Browser(servicebus, settings.queue)
+        stack.push_async_callback(browser.close)
+        yield browser
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:

@@ -188,6 +188,24 @@ def identity(document: object) -> tuple[str | None, str | None]:
     return job_id, batch
 
 
+def named(document: object, number: int) -> tuple[str, str]:
+    """The id and batch under which a job's result lies.
+
+    A job without a usable id gets the number of its first message for one, so that its result has a place.
+    """
+    job_id, batch = identity(document)
+    return job_id or f"message-{number}", batch or DEFAULT_BATCH
+
+
+def job_of(body: bytes | None, number: int) -> tuple[str, str]:
+    """``named`` for a message's body, whatever is in it."""
+    try:
+        document = parse_json(body or b"")
+    except JobRejected:
+        document = None
+    return named(document, number)
+
+
 def _usable_name(value: object) -> str | None:
     is_name = isinstance(value, str) and re.fullmatch(NAME[1:-1], value) and ".." not in value
     return str(value) if is_name else None

@@ -51,10 +51,10 @@ def delivery_of(message: ServiceBusReceivedMessage) -> Delivery:
             remedy="synchronise this machine's clock: the Service Bus client judges locks by it",
         )
         lock_seconds = 30.0
-    history = _history(message)
+    history = history_of(message)
     enqueued_ms = history.first_enqueued_ms
     return Delivery(
-        body=_body(message),
+        body=body_of(message),
         message_id=str(message.message_id),
         sequence_number=message.sequence_number or 0,
         delivery_count=message.delivery_count or 0,
@@ -72,13 +72,14 @@ def message_of(delivery: Delivery) -> ServiceBusReceivedMessage:
     return message
 
 
-def _body(message: ServiceBusReceivedMessage) -> bytes | None:
+def body_of(message: ServiceBusReceivedMessage) -> bytes | None:
+    """The body; None when it is of another kind than data."""
     if message.body_type is not AmqpMessageBodyType.DATA:
         return None
     return b"".join(message.body)
 
 
-def _history(message: ServiceBusReceivedMessage) -> History:
+def history_of(message: ServiceBusReceivedMessage) -> History:
     """What a copy carries; a property that somebody else made up counts for nothing."""
     raw = (message.application_properties or {}).get(_HISTORY.encode())
     enqueued = message.enqueued_time_utc

@@ -61,7 +61,7 @@ class Sender:
         """Send messages of the SDK's own kind, as ``send`` does."""
         async with self._lock:
             try:
-                with _mapped(self._queue):
+                with mapped(self._queue):
                     async with asyncio.timeout(CALL_SECONDS):
                         await self._send(messages)
             except BaseException:
@@ -91,7 +91,7 @@ class Sender:
     async def _drop(self) -> None:
         sender, self._sender = self._sender, None
         if sender:
-            await _closed(sender)
+            await closed(sender)
 
 
 class Receiver:
@@ -162,12 +162,12 @@ class Receiver:
         """Close the link; what the broker has handed to it goes back to the queue."""
         receiver, self._receiver = self._receiver, None
         if receiver:
-            await _closed(receiver)
+            await closed(receiver)
 
     @asynccontextmanager
     async def _link(self) -> AsyncIterator[ServiceBusReceiver]:
         try:
-            with _mapped(self._queue):
+            with mapped(self._queue):
                 receiver = self._receiver or await self._opened()
                 async with asyncio.timeout(CALL_SECONDS):
                     yield receiver
@@ -204,7 +204,7 @@ async def open_servicebus(
         yield client
 
 
-async def _closed(link: ServiceBusReceiver | ServiceBusSender) -> None:
+async def closed(link: ServiceBusReceiver | ServiceBusSender) -> None:
     """Close a link that may be broken in any way."""
     try:
         async with asyncio.timeout(CALL_SECONDS):
@@ -214,7 +214,8 @@ async def _closed(link: ServiceBusReceiver | ServiceBusSender) -> None:
 
 
 @contextmanager
-def _mapped(queue: str) -> Iterator[None]:
+def mapped(queue: str) -> Iterator[None]:
+    """Turn the SDK's errors into the faults of ``worker.faults``."""
     try:
         yield
     except MessageLockLostError as error:

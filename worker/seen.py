@@ -1,0 +1,55 @@
+"""A message as somebody sees it who only looks: nothing is locked, and all of it is untrusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from worker.job import job_of
+from worker.settlement import History
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+State = Literal["active", "scheduled", "deferred"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message of a queue, or of its dead-letter queue, at one moment.
+
+    Attributes:
+        sequence_number: the queue's; a dead letter keeps the one it had.
+        message_id: the sender's.
+        delivery_count: how often the message was delivered before.
+        state: ``active`` is also said of a message that somebody has locked.
+        enqueued_at: when it was, or will be, put into the queue.
+        scheduled_at: when its sender wanted it to become visible; None for at once.
+        expires_at: the end of its time to live; dead letters outlive it.
+        body: the bytes as sent; None when the message has a body of another kind than data.
+        history: what scheduled copies carry along.
+        reason: of a dead letter, in the words of who made it: the worker, the broker or an operator.
+        description: of a dead letter, as above.
+    """
+
+    sequence_number: int
+    message_id: str
+    delivery_count: int = 0
+    state: State = "active"
+    enqueued_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
+    body: bytes | None = None
+    history: History = field(default_factory=History)
+    reason: str | None = None
+    description: str | None = None
+
+    @property
+    def origin(self) -> int:
+        """The sequence number of the job's first message, whichever copy this is."""
+        return self.history.origin or self.sequence_number
+
+    @property
+    def job(self) -> tuple[str, str]:
+        """The id and batch under which its job's result lies, be it valid or not."""
+        return job_of(self.body, self.origin)
