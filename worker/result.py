@@ -118,7 +118,11 @@ class Producer(Model):
 
 
 class Result(Model):
-    """What came of one job, as in the published schema (``jsworker schema result``)."""
+    """What came of one job, as in the published schema (``jsworker schema result``).
+
+    ``attempts`` counts executions, ``deliveries`` how often the job's message came, both from 1; ``faults``
+    are what went wrong before this result, oldest first.
+    """
 
     version: Literal[1] = 1
     id: str
@@ -136,6 +140,8 @@ class Result(Model):
     files: tuple[CollectedFile, ...] = ()
     timings: Timings = Timings()
     attempts: int = 1
+    deliveries: int = 1
+    faults: tuple[str, ...] = ()
     code_sha256: str | None = None
     session: SessionUse | None = None
     worker: Producer
