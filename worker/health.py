@@ -1,0 +1,77 @@
+"""``/health/live`` and ``/health/ready``, for the platform that runs the worker. Nothing else is served."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from worker.settings import PREFIX, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from worker.vitals import Vitals
+
+log = structlog.get_logger()
+CLOSE_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | None]:
+    """Answer probes on all interfaces while the context lasts; gives the port, which 0 leaves to the system.
+
+    Without a port nothing is served.
+
+    Raises:
+        SettingsError: the port cannot be listened on.
+    """
+    if port is None:
+        yield None
+        return
+    runner = web.AppRunner(_application(vitals), access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    await runner.setup()
+    try:
+        listening = _listening(port)
+        await web.SockSite(runner, listening).start()
+        served = int(listening.getsockname()[1])
+        log.info("health_served", port=served)
+        yield served
+    finally:
+        await runner.cleanup()
+
+
+def _application(vitals: Vitals) -> web.Application:
+    app = web.Application()
+    app.router.add_get("/health/live", _answering(vitals.live))
+    app.router.add_get("/health/ready", _answering(vitals.ready))
+    return app
+
+
+def _answering(problems: Callable[[], list[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_request: web.Request) -> web.Response:
+        reasons = problems()
+        return web.json_response(
+            {"status": "failing" if reasons else "ok", "reasons": reasons},
+            status=503 if reasons else 200,
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return answer
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket for IPv6 and IPv4 at once where there is both: two sockets would get two ports of 0."""
+    dual = socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"the settings cannot be used:\n  {PREFIX}HEALTH_PORT: port {port} cannot be listened on "
+            f"({error.strerror}); stop what listens there, or set another"
+        ) from error
