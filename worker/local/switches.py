@@ -1,4 +1,4 @@
-"""The faults of one service as they are now: they follow their file, and chance decides where there is a rate."""
+"""The faults of one service as they are now: they follow their file; chance decides where there is a rate."""
 
 import random
 import time
