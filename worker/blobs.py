@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -31,6 +31,7 @@ from worker.inputs import Content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
 
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import BlobClient, ContainerClient
@@ -103,6 +104,7 @@ class Blobs:
         data: bytes | AsyncIterator[bytes],
         *,
         if_match: str | None = None,
+        metadata: dict[str, str] | None = None,
         content_type: str = JSON,
     ) -> str:
         """Write a blob, over what is there; returns its ETag.
@@ -113,7 +115,7 @@ class Blobs:
         match: dict[str, Any] = (
             {"etag": if_match, "match_condition": MatchConditions.IfNotModified} if if_match else {}
         )
-        return await self._upload(blob, data, content_type, overwrite=True, **match)
+        return await self._upload(blob, data, content_type, metadata=metadata, overwrite=True, **match)
 
     async def append(self, blob: str, data: bytes) -> bool:
         """Append to an append blob, made if missing; False when it takes no more blocks."""
@@ -143,6 +145,17 @@ class Blobs:
                 name_starts_with=prefix
             ):
                 yield name
+
+    async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
+        """The names of those that were last written before a time."""
+        with _mapped(container):
+            blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
+            return [blob.name async for blob in blobs if blob.last_modified < than]
+
+    async def delete(self, blob: str) -> None:
+        """Delete a blob; done too when there is none."""
+        with suppress(BlobMissing), _mapped(blob):
+            await self._client(blob).delete_blob()
 
     async def _upload(
         self,

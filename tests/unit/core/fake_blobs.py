@@ -77,6 +77,7 @@ class FakeBlobs:
         data: bytes | AsyncIterator[bytes],
         *,
         if_match: str | None = None,
+        metadata: dict[str, str] | None = None,
         content_type: str = "application/json",
     ) -> str:
         del content_type
@@ -85,7 +86,7 @@ class FakeBlobs:
             standing = self._account.blobs.get(blob)
             if if_match and (standing is None or standing.etag != if_match):
                 raise AlreadyCommitted(blob)
-            return self._account.write(blob, whole)
+            return self._account.write(blob, whole, metadata)
 
     async def append(self, blob: str, data: bytes) -> bool:
         async with self._calls.call("append"):
@@ -98,6 +99,10 @@ class FakeBlobs:
     async def metadata(self, blob: str) -> dict[str, str]:
         async with self._calls.call("metadata"):
             return self._account.find(blob).metadata
+
+    async def delete(self, blob: str) -> None:
+        async with self._calls.call("delete"):
+            self._account.blobs.pop(blob, None)
 
     async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
         async with self._calls.call("names"):
