@@ -64,6 +64,11 @@ class Folder:
         return f"{self.container}/{self.batch}/_batch/manifest.jsonl"
 
     @property
+    def jobs_prefix(self) -> str:
+        """What the names of the records of messages that are about to be sent begin with."""
+        return f"{self.batch}/_batch/jobs-"
+
+    @property
     def sent_prefix(self) -> str:
         """What the names of the records of sent messages begin with."""
         return f"{self.batch}/_batch/sent-"
@@ -72,10 +77,6 @@ class Folder:
     def progress_prefix(self) -> str:
         """What the names of the records of finished jobs begin with."""
         return f"{self.batch}/_batch/progress-"
-
-    def sent(self, number: int) -> str:
-        """One record of sent messages, as ``container/name``."""
-        return f"{self.container}/{self.sent_prefix}{number:05}.jsonl"
 
     def result(self, job_id: str) -> str:
         """A job's commit, as ``container/name``."""

@@ -84,12 +84,7 @@ class Blobs:
         return Content(data, stream.properties.etag)
 
     async def create(
-        self,
-        blob: str,
-        data: bytes,
-        *,
-        metadata: dict[str, str] | None = None,
-        content_type: str = JSON,
+        self, blob: str, data: bytes, *, metadata: dict[str, str] | None = None, content_type: str = JSON
     ) -> str:
         """Write a blob that does not exist yet; returns its ETag.
 

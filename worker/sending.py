@@ -1,15 +1,20 @@
-"""Submitting: programs and large inputs go to blobs, messages to the queue, and each is recorded as sent."""
+"""Submitting: programs and large inputs go to blobs, messages to records and to the queue.
+
+A chunk of messages is recorded, sent, and recorded as sent, in this order: what was sent can be sent again
+without its sources, and what is not known as sent is sent again, which the job's message id makes harmless.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, Queue, Store, register
-from worker.faults import AlreadyCommitted, BlobTooLarge
+from worker.batch import BatchError, Folder, Queue, Store, register
+from worker.cancelling import marker
+from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge
 from worker.messages import Outgoing
+from worker.records import Records, encoded
 from worker.shared_cases import INPUTS
 
 if TYPE_CHECKING:
@@ -46,38 +51,37 @@ class Submission:
         """Send what the batch's records do not have as sent; may be run again after a crash at any point.
 
         Raises:
-            BatchError: the batch has other jobs of the same id, or a job fits no message.
+            BatchError: the batch was cancelled, has other jobs of the same id, or a job fits no message.
         """
+        await self._check_wanted()
         await register(self._store, self._folder, [candidate.entry for candidate in candidates])
         await self._upload_cases(candidates)
-        before, record = await self._records()
+        records = Records(self._store, self._folder)
+        before = await records.sent()
         waiting = [candidate for candidate in candidates if candidate.entry.id not in before]
         for start in range(0, len(waiting), CHUNK):
-            await self._send(waiting[start : start + CHUNK], record)
-            on_sent(min(start + CHUNK, len(waiting)))
+            chunk = waiting[start : start + CHUNK]
+            messages = await _all(map(self._message, chunk))
+            ids = [candidate.entry.id for candidate in chunk]
+            await records.send(self._queue, dict(zip(ids, messages, strict=True)))
+            on_sent(start + len(messages))
         return Submitted(len(waiting), len(candidates) - len(waiting))
+
+    async def _check_wanted(self) -> None:
+        batch = self._folder.batch
+        try:
+            await self._store.read(marker(self._folder.container, batch), limit=0)
+        except BlobMissing:
+            return
+        raise BatchError(
+            f"the batch {batch!r} was cancelled, its jobs would not run: submit to a batch of another name"
+        )
 
     async def _upload_cases(self, candidates: Iterable[Candidate]) -> None:
         """Each cases file once; its jobs are pinned to it, so that a worker reads it once for all."""
         for cases in {candidate.cases for candidate in candidates if candidate.cases}:
             blob = cases.blob(self._folder.batch)
             self._cases[blob] = await self._upload(blob, cases.data, _JSON)
-
-    async def _records(self) -> tuple[set[str], str]:
-        """The ids that were sent, and the blob to record more of them in."""
-        ids: set[str] = set()
-        number = 0
-        async for name in self._store.names(self._folder.container, self._folder.sent_prefix):
-            content = await self._store.read(f"{self._folder.container}/{name}", limit=MAX_MANIFEST_BYTES)
-            ids.update(json.loads(line)["id"] for line in content.data.splitlines())
-            number += 1
-        return ids, self._folder.sent(number + 1)
-
-    async def _send(self, candidates: Iterable[Candidate], record: str) -> None:
-        messages = await _all(self._message(candidate) for candidate in candidates)
-        await self._queue.send(messages)
-        lines = (json.dumps({"id": message.message_id.partition("/")[2]}) + "\n" for message in messages)
-        await self._store.append(record, "".join(lines).encode())
 
     async def _message(self, candidate: Candidate) -> Outgoing:
         async with self._uploads:
@@ -88,19 +92,19 @@ class Submission:
             match document.get("cases"):
                 case {"blob": str(blob), **rest} if blob in self._cases and not rest:
                     document["cases"] = {"blob": blob, "etag": self._cases[blob]}
-            body = _encoded(await self._fitted(document))
+            body = encoded(await self._fitted(document))
         return Outgoing(body=body, message_id=f"{self._folder.batch}/{candidate.entry.id}")
 
     async def _fitted(self, document: dict[str, Any]) -> dict[str, Any]:
         """The job with as many of its large parts in blobs as it takes to fit a message."""
         parts = sorted(_parts(document), key=lambda part: len(part.data), reverse=True)
         for part in parts:
-            if len(_encoded(document)) <= MAX_MESSAGE_BYTES:
+            if len(encoded(document)) <= MAX_MESSAGE_BYTES:
                 break
             blob = f"{INPUTS}/{self._folder.batch}/{document['id']}/{part.name}"
             etag = await self._upload(blob, part.data, part.content_type)
             document = part.replaced(document, blob, etag)
-        if (size := len(_encoded(document))) > MAX_MESSAGE_BYTES:
+        if (size := len(encoded(document))) > MAX_MESSAGE_BYTES:
             raise BatchError(
                 f"the job {document['id']!r} fits no message: {size:,} bytes are left when its code, stdin, "
                 f"files and cases are put into blobs, and {MAX_MESSAGE_BYTES:,} are taken; make its args, "
@@ -159,7 +163,7 @@ def _parts(document: dict[str, Any]) -> list[_Part]:
     match document.get("cases"):
         case list(cases):
             whole = {"version": 1, "cases": cases}
-            parts.append(_Part("cases.json", "cases", None, _encoded(whole), _JSON))
+            parts.append(_Part("cases.json", "cases", None, encoded(whole), _JSON))
     match document.get("files"):
         case list(files):
             parts += [_Part(f"file-{index}", "files", index, data) for index, data in _inline_files(files)]
@@ -181,7 +185,3 @@ async def _all(messages: Iterable[Coroutine[None, None, Outgoing]]) -> list[Outg
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-def _encoded(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

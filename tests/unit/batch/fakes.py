@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from worker.messages import Outgoing
+
+MAX_BLOCK_BYTES = 4 << 20
 
 
 class Calls:
@@ -31,6 +34,8 @@ class MemoryBlobs:
     def __init__(self, calls: Calls | None = None) -> None:
         self.blobs: dict[str, Content] = {}
         self.reads: list[str] = []
+        self.appends: Counter[str] = Counter()
+        self.max_appends = 50_000
         self._calls = calls or Calls()
         self._etags = (f"etag-{number}" for number in count())
 
@@ -55,6 +60,10 @@ class MemoryBlobs:
         return self._write(blob, data, content_type)
 
     async def append(self, blob: str, data: bytes) -> bool:
+        assert len(data) <= MAX_BLOCK_BYTES
+        if self.appends[blob] == self.max_appends:
+            return False
+        self.appends[blob] += 1
         standing = self.blobs[blob].data if blob in self.blobs else b""
         self._write(blob, standing + data, "application/x-ndjson")
         return True

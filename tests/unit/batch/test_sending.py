@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.batch.fakes import Calls, MemoryBlobs, MemoryQueue
+from tests.unit.batch.fakes import MAX_BLOCK_BYTES, Calls, MemoryBlobs, MemoryQueue
 from worker.batch import BatchError, Folder, read_manifest
+from worker.cancelling import mark, marker
 from worker.faults import InfrastructureFault
 from worker.job import parse_job
+from worker.records import Records
 from worker.sending import MAX_MESSAGE_BYTES, Submission, Submitted
 from worker.submission import manifest, programs
 
@@ -69,7 +71,7 @@ async def test_run_again_it_sends_nothing(tmp_path: Path) -> None:
     assert blobs.blobs == before
 
 
-@pytest.mark.parametrize("last", [0, 1, 20, 66, 67, 100, 150, 155, 156])
+@pytest.mark.parametrize("last", [0, 1, 20, 65, 66, 67, 68, 100, 150, 155, 156, 159])
 async def test_after_a_crash_at_any_call_each_job_is_there_once(tmp_path: Path, last: int) -> None:
     calls = Calls()
     blobs, queue = MemoryBlobs(calls), MemoryQueue(calls)
@@ -149,3 +151,75 @@ async def test_a_job_that_fits_no_message_is_an_error_that_names_it(tmp_path: Pa
         await Submission(MemoryBlobs(), MemoryQueue(), FOLDER).run(
             lines(tmp_path, {"id": "a", "args": [BIG]})
         )
+
+
+async def recorded(blobs: MemoryBlobs, *wanted: str) -> dict[str, tuple[bytes, int]]:
+    """Body and number of repairs of the jobs wanted, by id."""
+    pages = Records(blobs, FOLDER).jobs(wanted)
+    return {job.id: (job.body, job.repairs) async for page in pages for job in page}
+
+
+@pytest.mark.parametrize("last", [66, 67, 68, 133, 134, 135, 158, 159])
+async def test_whatever_is_sent_was_recorded_as_it_was_sent(tmp_path: Path, last: int) -> None:
+    calls = Calls()
+    blobs, queue = MemoryBlobs(calls), MemoryQueue(calls)
+    jobs = files(tmp_path, 150)
+    calls.last = last
+    with pytest.raises(InfrastructureFault):
+        await Submission(blobs, queue, FOLDER).run(jobs)
+    ids = [message_id.partition("/")[2] for message_id in queue.messages]
+    bodies = {job_id: body for job_id, (body, _) in (await recorded(blobs, *ids)).items()}
+    assert bodies == {job_id: queue.messages[f"hw1/{job_id}"] for job_id in ids}
+
+
+async def test_of_a_job_that_is_recorded_twice_the_last_counts(tmp_path: Path) -> None:
+    blobs, calls = MemoryBlobs(), Calls()
+    calls.last = 0
+    jobs = files(tmp_path, 1)
+    with pytest.raises(InfrastructureFault):
+        await Submission(blobs, MemoryQueue(calls), FOLDER).run(jobs)
+    del blobs.blobs["submissions/hw1/s000.js"]  # so that it gets another ETag
+    queue = MemoryQueue()
+    await Submission(blobs, queue, FOLDER).run(jobs)
+    assert await recorded(blobs, "s000") == {"s000": (queue.messages["hw1/s000"], 0)}
+
+
+async def test_large_messages_are_recorded_in_several_appends_none_over_the_bound(tmp_path: Path) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    large = "x" * (MAX_MESSAGE_BYTES - 1000)
+    count = 2 * MAX_BLOCK_BYTES // MAX_MESSAGE_BYTES
+    await Submission(blobs, queue, FOLDER).run(
+        lines(tmp_path, *({"id": f"{number}", "stdin": large} for number in range(count)))
+    )
+    assert 2 <= blobs.appends["results/hw1/_batch/jobs-00001.jsonl"] <= 3
+    assert len(await recorded(blobs, *map(str, range(count)))) == count
+
+
+async def test_a_record_that_takes_no_more_is_followed_by_another(tmp_path: Path) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    blobs.max_appends = 1
+    jobs = files(tmp_path, 150)
+    await Submission(blobs, queue, FOLDER).run(jobs)
+    records = [name async for name in blobs.names("results", FOLDER.jobs_prefix)]
+    assert records == [f"hw1/_batch/jobs-0000{number}.jsonl" for number in (1, 2, 3)]
+    assert len(await recorded(blobs, *(job.entry.id for job in jobs))) == 150
+    assert await Submission(blobs, queue, FOLDER).run(jobs) == Submitted(0, 150)
+
+
+async def test_recording_costs_one_append_a_chunk(tmp_path: Path) -> None:
+    blobs = MemoryBlobs()
+    await Submission(blobs, MemoryQueue(), FOLDER).run(files(tmp_path, 150))
+    assert blobs.appends == {
+        "results/hw1/_batch/jobs-00001.jsonl": 3,
+        "results/hw1/_batch/sent-00001.jsonl": 3,
+    }
+
+
+async def test_nothing_is_submitted_to_a_batch_that_was_cancelled(tmp_path: Path) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    await mark(blobs, marker("results", "hw1"))
+    with pytest.raises(BatchError, match=r"'hw1' was cancelled.*another name"):
+        await Submission(blobs, queue, FOLDER).run(lines(tmp_path, {"id": "a"}))
+    assert not queue.messages
+    await Submission(blobs, queue, Folder("results", "hw10")).run(lines(tmp_path, {"id": "a"}))
+    assert queue.sent == 1
