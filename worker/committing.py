@@ -81,6 +81,14 @@ class Committer:
             await self._tell(batch, line)
         return True
 
+    async def is_committed(self, batch: str, job_id: str) -> bool:
+        """Whether the job has a result, without reading it."""
+        try:
+            await self._patiently(lambda: self._store.metadata(self._blob(batch, job_id)))
+        except BlobMissing:
+            return False
+        return True
+
     async def standing(self, batch: str, job_id: str) -> Content | None:
         """The committed result as it is stored; None when there is none."""
         blob = self._blob(batch, job_id)
