@@ -1,0 +1,62 @@
+"""A run's figures for people, and what broke."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from tests.chaos import checker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.chaos.run import Report
+
+
+def figures(report: Report) -> dict[str, object]:
+    """What a run is told by, in the order of telling."""
+    records, done = report.records, report.done
+    ran = checker.ran(records.executions)
+    return {
+        "seed": report.plan.seed,
+        "jobs": report.plan.jobs,
+        "seconds": round(report.seconds),
+        "workers killed": done["kill worker"],
+        "workers stopped": done["stop worker"],
+        "workers paused": done["pause worker"],
+        "broker killed": done["kill broker"],
+        "broker paused": done["pause broker"],
+        **report.figures,
+        "executions": len(ran),
+        "duplicates executed": checker.duplicates(records.executions),
+        "overlaps": checker.overlaps(records.executions),
+        "duplicates visible": _count(checker.changed, report) + _count(checker.contradicted, report),
+        "lost": _count(checker.lost, report),
+        "dead letters": len(records.dead_letters),
+        "peak sessions": max(records.sampled, default=0),
+        "samples": len(records.sampled),
+    }
+
+
+def table(report: Report) -> Table:
+    """The figures, and how often each fault was switched on."""
+    result = Table("figure", "value", title=f"chaos, seed {report.plan.seed}")
+    for name, value in figures(report).items():
+        result.add_row(name, str(value))
+    for name, count in sorted(report.done.items()):
+        result.add_row(f"fault: {name}", str(count), style="dim")
+    return result
+
+
+def verdict(report: Report) -> str:
+    """In a line each, what broke; or that nothing did."""
+    if not report.broken:
+        return f"all invariants held (seed {report.plan.seed})"
+    lines: Iterable[str] = (f"BROKEN {one.rule}: {one.evidence}" for one in report.broken)
+    return "\n".join([*lines, f"seed {report.plan.seed}"])
+
+
+def _count(rule: object, report: Report) -> int:
+    assert callable(rule)
+    return len(list(rule(report.records)))
