@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from azure.servicebus import ServiceBusSubQueue
 
+from worker.link import closed, mapped
 from worker.messages import body_of, history_of
 from worker.seen import Seen
-from worker.servicebus import CALL_SECONDS, closed, mapped
+from worker.servicebus import CALL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

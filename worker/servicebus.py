@@ -8,39 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-from azure.core.exceptions import ClientAuthenticationError
+from azure.servicebus import ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient
-from azure.servicebus.exceptions import (
-    MessageLockLostError,
-    MessageSizeExceededError,
-    MessagingEntityDisabledError,
-    MessagingEntityNotFoundError,
-    ServiceBusAuthenticationError,
-    ServiceBusAuthorizationError,
-    ServiceBusError,
-    ServiceBusServerBusyError,
-)
+from azure.servicebus.exceptions import MessageSizeExceededError
 
-from worker.faults import CapacityFault, ConfigurationFault, InfrastructureFault, LockLost
-from worker.messages import copy_of, delivery_of, encoded, message_of
+from worker.link import Link, closed, mapped
+from worker.messages import copy_of, delivery_of, encoded, message_of, unjudged
 from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry, Settlement
+from worker.watchdog import QueueWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.servicebus import ServiceBusMessage
+    from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
     from azure.servicebus.aio import ServiceBusReceiver, ServiceBusSender
 
     from worker.delivery import Delivery
     from worker.messages import Outgoing
     from worker.settings import ClientSettings
 
-log = structlog.get_logger()
 CALL_SECONDS = 30
 RECEIVE_SECONDS = 1.0
 
@@ -95,30 +85,41 @@ class Sender:
 
 
 class Receiver:
-    """A slot's own receiver, built anew after each failure.
+    """A slot's own receiver; its link is built anew after each failure.
 
     Args:
         client: the namespace.
         queue: the queue's name.
         sender: for the copies of retries.
         opening: bounds how many receivers open their links at a time; each costs a good deal.
+        watch: what the receivers of the queue have in common.
     """
 
     def __init__(
-        self, client: ServiceBusClient, queue: str, sender: Sender, opening: asyncio.Semaphore | None = None
+        self,
+        client: ServiceBusClient,
+        queue: str,
+        sender: Sender,
+        opening: asyncio.Semaphore | None = None,
+        watch: QueueWatch | None = None,
     ) -> None:
-        self._client, self._queue, self._sender = client, queue, sender
-        self._opening = opening or asyncio.Semaphore()
-        self._receiver: ServiceBusReceiver | None = None
+        self._sender, self._watch = sender, watch or QueueWatch()
+        self._link = Link(
+            lambda: client.get_queue_receiver(queue, prefetch_count=0), queue, self._watch, opening
+        )
 
     async def receive(self) -> Delivery | None:
         """Wait a short time for a message; None when there is none. Never to be cancelled.
 
         Cancelling would leave a message that has just arrived locked until its lock expires.
         """
-        async with self._link() as receiver:
-            messages = await receiver.receive_messages(max_message_count=1, max_wait_time=RECEIVE_SECONDS)
-        return delivery_of(messages[0]) if messages else None
+        self._link.drop_if_silent()
+        messages = await self._link.call(_received, self._watch.times.receive)
+        if not messages:
+            return None
+        self._link.fed()
+        self._watch.heard()
+        return delivery_of(messages[0], self._watch)
 
     async def renew(self, delivery: Delivery) -> None:
         """Renew the lock.
@@ -126,8 +127,12 @@ class Receiver:
         Raises:
             LockLost: another may hold the message now.
         """
-        async with self._link() as receiver:
-            await receiver.renew_message_lock(message_of(delivery), timeout=delivery.lock_seconds / 3)
+        message, seconds = message_of(delivery), delivery.lock_seconds / 3
+        await self._link.call(
+            lambda receiver: receiver.renew_message_lock(message, timeout=seconds), self._watch.times.call
+        )
+        unjudged(message)
+        self._watch.heard()
 
     async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
         """Carry out a settlement; the copy of a retry is sent before the original is completed.
@@ -140,50 +145,60 @@ class Receiver:
         message = message_of(delivery)
         if isinstance(settlement, Retry):
             await self._sender.send_messages([copy_of(message, delivery, settlement)])
-        async with self._link() as receiver:
-            match settlement:
-                case Complete() | Retry():
-                    await receiver.complete_message(message)
-                case DeadLetter(reason, description):
-                    await receiver.dead_letter_message(
-                        message, reason=reason[:1024], error_description=description[:2048]
-                    )
-                case HandBack():
-                    await receiver.abandon_message(message)
-                case LetGo():
-                    pass
+        await self._link.call(
+            lambda receiver: _carried_out(receiver, message, settlement), self._watch.times.call
+        )
+        self._watch.heard()
 
     async def is_queue_empty(self) -> bool:
         """Whether the queue holds no message at all, be it waiting, scheduled or locked by another."""
-        async with self._link() as receiver:
-            return not await receiver.peek_messages(1, sequence_number=1, timeout=CALL_SECONDS)
+        return not await self._link.call(
+            lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=CALL_SECONDS), CALL_SECONDS
+        )
 
     async def close(self) -> None:
         """Close the link; what the broker has handed to it goes back to the queue."""
-        receiver, self._receiver = self._receiver, None
-        if receiver:
-            await closed(receiver)
+        await self._link.close()
 
-    @asynccontextmanager
-    async def _link(self) -> AsyncIterator[ServiceBusReceiver]:
-        try:
-            with mapped(self._queue):
-                receiver = self._receiver or await self._opened()
-                async with asyncio.timeout(CALL_SECONDS):
-                    yield receiver
-        except (InfrastructureFault, ConfigurationFault):
-            await self.close()
-            raise
 
-    async def _opened(self) -> ServiceBusReceiver:
-        """A new link, open.
+async def probe(client: ServiceBusClient, queue: str, watch: QueueWatch) -> None:
+    """Ask the queue's service for a sign of life, over a link of its own and in bounded time.
 
-        The SDK opens one by itself to receive, within the time to wait for a message; not to renew or settle.
-        """
-        async with self._opening, asyncio.timeout(CALL_SECONDS):
-            self._receiver = self._client.get_queue_receiver(self._queue, prefetch_count=0)
-            await self._receiver.__aenter__()
-            return self._receiver
+    It looks at the dead letters, since a link to the queue itself would be handed a waiting message.
+
+    Raises:
+        ServiceFault: there is none.
+    """
+    seconds = watch.times.probe
+    link = Link(
+        lambda: client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER), queue, watch
+    )
+    try:
+        await link.call(
+            lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=seconds), seconds
+        )
+    finally:
+        await link.close()
+
+
+async def _received(receiver: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:
+    return await receiver.receive_messages(max_message_count=1, max_wait_time=RECEIVE_SECONDS)
+
+
+async def _carried_out(
+    receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, settlement: Settlement
+) -> None:
+    match settlement:
+        case Complete() | Retry():
+            await receiver.complete_message(message)
+        case DeadLetter(reason, description):
+            await receiver.dead_letter_message(
+                message, reason=reason[:1024], error_description=description[:2048]
+            )
+        case HandBack():
+            await receiver.abandon_message(message)
+        case LetGo():
+            pass
 
 
 @asynccontextmanager
@@ -202,35 +217,3 @@ async def open_servicebus(
         client = ServiceBusClient(namespace, credential, ssl_context=context)  # type: ignore[arg-type] # one of them is set
     async with client:
         yield client
-
-
-async def closed(link: ServiceBusReceiver | ServiceBusSender) -> None:
-    """Close a link that may be broken in any way."""
-    try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await link.close()
-    except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError) as error:
-        log.debug("link_close_failed", reason=str(error))
-
-
-@contextmanager
-def mapped(queue: str) -> Iterator[None]:
-    """Turn the SDK's errors into the faults of ``worker.faults``."""
-    try:
-        yield
-    except MessageLockLostError as error:
-        raise LockLost("the broker says that the lock is lost") from error
-    except (MessagingEntityNotFoundError, MessagingEntityDisabledError) as error:
-        raise ConfigurationFault(
-            f"the queue {queue!r} does not exist or is disabled", "Create it, or correct JSWORKER_QUEUE"
-        ) from error
-    except (ServiceBusAuthenticationError, ServiceBusAuthorizationError, ClientAuthenticationError) as error:
-        raise ConfigurationFault(
-            f"Service Bus refuses access to the queue {queue!r}",
-            "Give this identity the roles Azure Service Bus Data Receiver and Sender, or correct the key",
-        ) from error
-    except ServiceBusServerBusyError as error:
-        raise CapacityFault(f"Service Bus throttles: {error}") from error
-    except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError) as error:
-        # ValueError and AttributeError: the SDK's words for a link that was shut down under it
-        raise InfrastructureFault(f"Service Bus is out of reach: {type(error).__name__} {error}") from error

@@ -20,7 +20,7 @@ from worker.local.broker import Broker, BrokerConfig, QueueSettings
 from worker.messages import Outgoing
 from worker.servicebus import Receiver, Sender, open_servicebus
 from worker.settings import ClientSettings
-from worker.settlement import Complete, DeadLetter, HandBack, History, LetGo, Retry
+from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,7 +139,7 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
     await queue.send(job())
     receiver, delivery = await queue.take()
     first_enqueued = delivery.history.first_enqueued_ms
-    history = History(first_enqueued_ms=first_enqueued)
+    history = delivery.history
     for attempt in range(1, 4):
         history = history.after_attempt(f"reason {attempt}")
         await receiver.settle(delivery, Retry(0, history))
