@@ -68,8 +68,13 @@ def _job(run: Run, job: SimJob, verdict: Verdict) -> None:
     if result["status"] != job.status:
         detail = f"{job.id} ({job.kind}) is {result['status']}: {result.get('error')}"
         verdict.broken("wrong status", detail)
-    if run.scenario.profile == "outage" and result["attempts"] > 1 and job.kind != "poison":
+    if _is_plain_outage(run) and result["attempts"] > 1:
         verdict.broken("attempt spent in an outage", f"{job.id} took {result['attempts']}")
+
+
+def _is_plain_outage(run: Run) -> bool:
+    """Nothing happens but that a service says no; where no answer comes the program may have run."""
+    return run.scenario.profile == "outage" and all(w.fault != "hangs" for w in run.scenario.windows)
 
 
 def _messages(run: Run, verdict: Verdict) -> None:
@@ -80,7 +85,9 @@ def _messages(run: Run, verdict: Verdict) -> None:
     for number, sent in queue.sent.items():
         message = by_number.get(number)
         if message is None and number not in settled:
-            verdict.broken("unaccounted", f"message {number} ({sent.message_id}) is gone without a settlement")
+            verdict.broken(
+                "unaccounted", f"message {number} ({sent.message_id}) is gone without a settlement"
+            )
         if message and not message.dead_letter:
             verdict.broken("unfinished", f"message {number} ({sent.message_id}) is still in the queue")
         if message and message.dead_letter:
@@ -139,5 +146,5 @@ def _processes(run: Run, verdict: Verdict) -> None:
             verdict.broken("session left", f"used at {session.used_at}")
     if any(run.statuses):
         verdict.broken("worker ended badly", str(run.statuses))
-    for each in run.unhandled:
+    for each in run.unhandled if not run.kills else ():  # what was under way at a kill has no end
         verdict.broken("unhandled", each)

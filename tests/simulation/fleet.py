@@ -118,6 +118,7 @@ class Fleet:
             instance=name,
             max_inline_output_bytes=100,
         )
+        process.calls.clock_behind_seconds = scenario.clocks_behind[index]
         self._world.processes.append(process)
         return process
 

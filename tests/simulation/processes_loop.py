@@ -26,6 +26,7 @@ class ProcessesLoop(VirtualLoop):
     def __init__(self) -> None:
         super().__init__()
         self._frozen: dict[object, tuple[list[asyncio.Handle], list[asyncio.Handle]]] = {}
+        self._freezing: list[object] = []
         self._tasks: dict[object, list[asyncio.Task[Any]]] = {}
         self.set_task_factory(self._new_task)
 
@@ -41,15 +42,12 @@ class ProcessesLoop(VirtualLoop):
         return left
 
     def freeze(self, process: object) -> None:
-        arrived, due = self._frozen.setdefault(process, ([], []))
-        assert not arrived
-        assert not due
-        handles = list(self._ready)
-        self._ready.clear()
-        for handle in handles:
-            (arrived if _process_of(handle) is process else self._ready).append(handle)
+        """From the loop's next round on."""
+        self._freezing.append(process)
 
     def thaw(self, process: object) -> None:
+        if process in self._freezing:
+            self._freezing.remove(process)
         arrived, due = self._frozen.pop(process, ([], []))
         self._ready.extend(arrived + due)
 
@@ -65,8 +63,17 @@ class ProcessesLoop(VirtualLoop):
     def _process_events(self, event_list: Any) -> None:
         """Called after time has passed and before the timers that are due."""
         super()._process_events(event_list)  # type: ignore[misc] # asyncio's own
+        while self._freezing:
+            self._hold_back(self._freezing.pop())
         if self._frozen:
             self._hold_timers_back()
+
+    def _hold_back(self, process: object) -> None:
+        arrived, _ = self._frozen.setdefault(process, ([], []))
+        handles = list(self._ready)
+        self._ready.clear()
+        for handle in handles:
+            (arrived if _process_of(handle) is process else self._ready).append(handle)
 
     def _hold_timers_back(self) -> None:
         kept = []

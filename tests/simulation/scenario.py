@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tests.unit.core.world import job
@@ -14,7 +14,8 @@ Fault = Literal["refused", "hangs", "busy", "denied", "lock_refused", "lossy"]
 Deed = Literal["kill", "kill_at_step", "stop", "pause", "jump", "crowd"]
 PROFILES = ("calm", "kills", "outage", "pauses", "losses", "full", "poison", "mixed")
 SERVICES = ("pool", "blobs", "queue")
-HOUR = 3600.0
+_SKEWED = ("pauses", "mixed")
+_CLOCKS = (0.0, 0.0, -120.0, -20.0, 20.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ class Scenario:
     profile: str
     jobs: tuple[SimJob, ...]
     sizes: tuple[int, ...]
+    clocks_behind: tuple[float, ...]
     windows: tuple[Window, ...] = ()
     events: tuple[Event, ...] = ()
     lock_seconds: float = 60
     detects_duplicates: bool = False
-    skews: tuple[float, ...] = field(default=())
 
     @property
     def quiet_from(self) -> float:
@@ -88,6 +89,7 @@ def scenario(seed: int) -> Scenario:
         profile,
         tuple(jobs),
         sizes,
+        tuple(rng.choice(_CLOCKS) if profile in _SKEWED else 0.0 for _ in sizes),
         tuple(_windows(rng, profile, span)),
         tuple(_events(rng, profile, span, len(sizes))),
         lock_seconds=rng.choice((60, 60, 120)),
@@ -109,7 +111,11 @@ def _job(rng: random.Random, number: int, profile: str, span: float) -> SimJob:
 
 
 def _body(rng: random.Random, job_id: str, kind: Kind) -> bytes:
-    program: dict[str, Any] = {"job": job_id, "stdout": "out", "seconds": round(10 ** rng.uniform(-1, 2.2), 2)}
+    program: dict[str, Any] = {
+        "job": job_id,
+        "stdout": "out",
+        "seconds": round(10 ** rng.uniform(-1, 2.2), 2),
+    }
     more: dict[str, Any] = {}
     match kind:
         case "failing":
@@ -169,7 +175,9 @@ def _events(rng: random.Random, profile: str, span: float, processes: int) -> li
     }
     chosen = deeds.get(profile, ())
     count = rng.randint(2, 8) if chosen else 0
-    return sorted((_event(rng, rng.choice(chosen), span, processes) for _ in range(count)), key=lambda e: e.at)
+    return sorted(
+        (_event(rng, rng.choice(chosen), span, processes) for _ in range(count)), key=lambda e: e.at
+    )
 
 
 def _event(rng: random.Random, deed: Deed, span: float, processes: int) -> Event:

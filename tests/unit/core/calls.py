@@ -31,7 +31,13 @@ class Plan:
 
 
 class Calls:
-    """The calls of one process. Each has two steps: before its effect, and after it but before its answer."""
+    """The calls of one process. Each has two steps: before its effect, and after it but before its answer.
+
+    Attributes:
+        clock_behind_seconds: how much the wall clock of the process is behind that of the services.
+    """
+
+    clock_behind_seconds = 0.0
 
     def __init__(self) -> None:
         self.made: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.settlement import Settlement
 
 RECEIVE_SECONDS = 10.0
+LONGEST_LOCK_SECONDS = 310.0
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,13 @@ class Queue:
 
 @dataclass(frozen=True)
 class Held:
-    """A delivery's lock."""
+    """A delivery's lock, and the message as it was when it was acquired."""
 
     message: Message
     token: bytes
+    sequence_number: int
+    delivery_count: int
+    locked_until: float
 
 
 class FakeReceiver:
@@ -119,23 +123,33 @@ class FakeReceiver:
     async def receive(self) -> Delivery | None:
         async with self._calls.call("receive"):
             until = asyncio.get_running_loop().time() + RECEIVE_SECONDS
-            message = self._queue.acquire()
-            while message is None and asyncio.get_running_loop().time() < until:
+            held = self._acquired()
+            while held is None and asyncio.get_running_loop().time() < until:
                 await self._queue.wait(until)
-                message = self._queue.acquire()
-        return self._delivery(message) if message else None
+                held = self._acquired()
+        return self._delivery(held) if held else None
 
-    def _delivery(self, message: Message) -> Delivery:
-        sent = self._queue.sent[message.key]
+    def _acquired(self) -> Held | None:
+        message = self._queue.acquire()
+        if message is None:
+            return None
         assert message.token
+        return Held(
+            message, message.token, message.sequence_number, message.delivery_count, message.locked_until
+        )
+
+    def _delivery(self, held: Held) -> Delivery:
+        """As the adapter makes it of a message that may have been long on its way."""
+        sent, number = self._queue.sent[held.message.key], held.sequence_number
+        left = held.locked_until - asyncio.get_running_loop().time() + self._calls.clock_behind_seconds
         return Delivery(
             body=sent.body,
             message_id=sent.message_id,
-            sequence_number=message.sequence_number,
-            delivery_count=message.delivery_count,
-            history=sent.history,
-            lock_seconds=self._queue.rules.settings.lock_duration_seconds,
-            handle=Held(message, message.token),
+            sequence_number=number,
+            delivery_count=held.delivery_count,
+            history=replace(sent.history, origin=sent.history.origin or number),
+            lock_seconds=left if 1 <= left <= LONGEST_LOCK_SECONDS else 30.0,
+            handle=held,
         )
 
     async def renew(self, delivery: Delivery) -> None:
