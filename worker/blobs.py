@@ -16,7 +16,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import ContentSettings
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
 
 from worker.faults import (
     AlreadyCommitted,
@@ -26,8 +26,10 @@ from worker.faults import (
     CapacityFault,
     ConfigurationFault,
     InfrastructureFault,
+    LeaseHeld,
 )
 from worker.inputs import Content
+from worker.permit_leases import LeasedBlob
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PIECE_BYTES = 1 << 20  # what one request carries, and so what a large blob costs in memory
+_CONFLICTS = frozenset({409, 412})
 _THROTTLED = frozenset({429, 503})
 
 
@@ -152,6 +155,45 @@ class Blobs:
         with suppress(BlobMissing), _mapped(blob):
             await self._client(blob).delete_blob()
 
+    async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
+        """The container's blobs that begin with a prefix, with their metadata and whether they are leased."""
+        with _mapped(container):
+            listing = self._service.get_container_client(container).list_blobs(
+                name_starts_with=prefix, include=["metadata"]
+            )
+            return [
+                LeasedBlob(found.name, found.lease.status == "locked", dict(found.metadata or {}))
+                async for found in listing
+            ]
+
+    async def acquire_lease(self, blob: str, lease: str, seconds: int) -> None:
+        """Lease a blob under an id of the caller's; asked again with the same id, the lease begins anew.
+
+        Raises:
+            LeaseHeld: another has it.
+            BlobMissing: there is no such blob.
+        """
+        with _mapped(blob), _mapped_lease(blob):
+            await self._lease(blob, lease).acquire(lease_duration=seconds)
+
+    async def renew_lease(self, blob: str, lease: str) -> None:
+        """Let a lease begin anew; raises ``LeaseHeld`` when another has it or had it since."""
+        with _mapped(blob), _mapped_lease(blob):
+            await self._lease(blob, lease).renew()
+
+    async def mark_leased(self, blob: str, lease: str, metadata: dict[str, str]) -> None:
+        """Write a blob's whole metadata while the caller's lease lasts; raises ``LeaseHeld`` after it."""
+        with _mapped(blob), _mapped_lease(blob):
+            await self._client(blob).set_blob_metadata(metadata, lease=lease)
+
+    async def release_lease(self, blob: str, lease: str) -> None:
+        """End a lease at once; raises ``LeaseHeld`` when it was the caller's no more."""
+        with _mapped(blob), _mapped_lease(blob):
+            await self._lease(blob, lease).release()
+
+    def _lease(self, blob: str, lease: str) -> BlobLeaseClient:
+        return BlobLeaseClient(self._client(blob), lease_id=lease)
+
     async def _upload(
         self,
         blob: str,
@@ -225,6 +267,17 @@ def _mapped(blob: str, *, writing: bool = False) -> Iterator[None]:
         raise _refused(blob, error) from error
     except AzureError as error:
         raise InfrastructureFault(f"Blob storage is out of reach: {error.message}") from error
+
+
+@contextmanager
+def _mapped_lease(blob: str) -> Iterator[None]:
+    """Every conflict of a lease means one thing: it is not the caller's."""
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.status_code in _CONFLICTS:
+            raise LeaseHeld(f"{blob} is leased by another, or was since ({_code(error)})") from error
+        raise
 
 
 def _refused(blob: str, error: HttpResponseError) -> Exception:

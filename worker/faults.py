@@ -69,6 +69,10 @@ class BlobChanged(Exception):
     """The blob is not the version that was asked for."""
 
 
+class LeaseHeld(Exception):
+    """Another has the lease on the blob, or had it since: it is not ours."""
+
+
 class LockLost(Exception):
     """The message's lock has passed to another, or is about to: nothing more may be done in its name."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from worker.faults import AlreadyCommitted, BlobChanged, BlobMissing, BlobTooLarge
+from worker.clock import now
+from worker.faults import AlreadyCommitted, BlobChanged, BlobMissing, BlobTooLarge, LeaseHeld
 from worker.inputs import Content
+from worker.permit_leases import LeasedBlob
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,11 +25,23 @@ class Stored:
     appends: int = 0
 
 
+@dataclass(frozen=True)
+class BlobLease:
+    id: str
+    seconds: float
+    ends_at: float
+
+    @property
+    def has_ended(self) -> bool:
+        return now() >= self.ends_at
+
+
 @dataclass
 class Account:
     """Outlives the processes that write to it."""
 
     blobs: dict[str, Stored] = field(default_factory=dict)
+    leases: dict[str, BlobLease] = field(default_factory=dict)
     max_appends: int = 50_000
     _numbers: count[int] = field(default_factory=count)
 
@@ -40,6 +54,24 @@ class Account:
         if blob not in self.blobs:
             raise BlobMissing(blob)
         return self.blobs[blob]
+
+    def mark(self, blob: str, metadata: dict[str, str]) -> None:
+        """Change the metadata, which a write would replace together with the data."""
+        self.blobs[blob] = replace(self.find(blob), metadata=metadata)
+
+    def lease(self, blob: str, lease: str, seconds: float) -> None:
+        self.find(blob)
+        standing = self.leases.get(blob)
+        if standing and standing.id != lease and not standing.has_ended:
+            raise LeaseHeld(blob)
+        self.leases[blob] = BlobLease(lease, seconds, now() + seconds)
+
+    def find_lease(self, blob: str, lease: str) -> BlobLease:
+        self.find(blob)
+        standing = self.leases.get(blob)
+        if standing is None or standing.id != lease:
+            raise LeaseHeld(blob)
+        return standing
 
 
 class FakeBlobs:
@@ -109,3 +141,35 @@ class FakeBlobs:
             found = sorted(name for name in self._account.blobs if name.startswith(f"{container}/{prefix}"))
         for name in found:
             yield name.partition("/")[2]
+
+    async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
+        async with self._calls.call("leased"):
+            return [
+                LeasedBlob(name.partition("/")[2], self._is_leased(name), blob.metadata)
+                for name, blob in sorted(self._account.blobs.items())
+                if name.startswith(f"{container}/{prefix}")
+            ]
+
+    async def acquire_lease(self, blob: str, lease: str, seconds: int) -> None:
+        async with self._calls.call("acquire_lease"):
+            self._account.lease(blob, lease, seconds)
+
+    async def renew_lease(self, blob: str, lease: str) -> None:
+        async with self._calls.call("renew_lease"):
+            standing = self._account.find_lease(blob, lease)
+            self._account.lease(blob, lease, standing.seconds)
+
+    async def mark_leased(self, blob: str, lease: str, metadata: dict[str, str]) -> None:
+        async with self._calls.call("mark_leased"):
+            if self._account.find_lease(blob, lease).has_ended:
+                raise LeaseHeld(blob)
+            self._account.mark(blob, metadata)
+
+    async def release_lease(self, blob: str, lease: str) -> None:
+        async with self._calls.call("release_lease"):
+            self._account.find_lease(blob, lease)
+            del self._account.leases[blob]
+
+    def _is_leased(self, blob: str) -> bool:
+        lease = self._account.leases.get(blob)
+        return lease is not None and not lease.has_ended
