@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
+_NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
 _MOST = 1 << 53
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -152,6 +153,35 @@ def _time_left(message: ServiceBusReceivedMessage, delay_seconds: float) -> time
         return message.time_to_live
     left = message.expires_at_utc - datetime.now(UTC) - timedelta(seconds=delay_seconds)
     return max(left, timedelta(seconds=1))
+
+
+def again(message: ServiceBusReceivedMessage, message_id: str, history: History) -> ServiceBusMessage:
+    """A dead letter's message for the queue it came from, without the marks of its death.
+
+    It gets its full time to live: its own, or the queue's when it is a copy whose time was cut.
+    """
+    properties = {
+        name: value
+        for name, value in (message.application_properties or {}).items()
+        if name not in _NOT_COPIED and _is_text(value)
+    }
+    return ServiceBusMessage(
+        body_of(message) or b"",
+        message_id=message_id,
+        application_properties={**properties, _HISTORY: json.dumps(asdict(history))},
+        correlation_id=message.correlation_id,
+        content_type=message.content_type,
+        subject=message.subject,
+        time_to_live=None if history_of(message).copies else message.time_to_live,
+    )
+
+
+def _is_text(value: Property) -> bool:
+    """False for bytes that the SDK refuses to send: it takes all bytes for UTF-8."""
+    try:
+        return not isinstance(value, bytes) or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def encoded(message: Outgoing) -> ServiceBusMessage:

@@ -53,3 +53,47 @@ class Seen:
     def job(self) -> tuple[str, str]:
         """The id and batch under which its job's result lies, be it valid or not."""
         return job_of(self.body, self.origin)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which messages are meant; what is empty does not matter.
+
+    Attributes:
+        reasons: any of these; the empty reason is that of messages without one.
+        batch: of the job.
+        job: its id.
+        after: enqueued then or later.
+        before: enqueued earlier.
+        numbers: any of these sequence numbers.
+    """
+
+    reasons: frozenset[str] = frozenset()
+    batch: str | None = None
+    job: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    numbers: frozenset[int] = frozenset()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is asked for."""
+        return self == Wanted()
+
+    def takes(self, letter: Seen) -> bool:
+        """Whether a letter is meant."""
+        job_id, batch = letter.job
+        return (
+            (not self.reasons or (letter.reason or "") in self.reasons)
+            and self.batch in {None, batch}
+            and self.job in {None, job_id}
+            and (not self.numbers or letter.sequence_number in self.numbers)
+            and self._in_time(letter.enqueued_at)
+        )
+
+    def _in_time(self, enqueued_at: datetime | None) -> bool:
+        if enqueued_at is None:
+            return self.after is None and self.before is None
+        return (self.after is None or enqueued_at >= self.after) and (
+            self.before is None or enqueued_at < self.before
+        )
