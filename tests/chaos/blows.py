@@ -55,7 +55,7 @@ class Chaos:
             self._under_way.add(task)
 
     async def _watch(self, seconds: float) -> None:
-        """Wait; a worker that has ended by itself is replaced, as a platform does. Raises what failed here."""
+        """Wait, replacing workers that ended by themselves, as a platform does; raises what failed here."""
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(min(left, 0.5))

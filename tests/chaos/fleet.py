@@ -9,7 +9,9 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos import logs
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -107,6 +109,10 @@ class Fleet:
             self.members.remove(member)
             self.ended_alone.append((member.name, member.process.returncode))
         return len(ended)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What all of them have logged so far."""
+        return list(logs.events(self.logs))
 
     def _environment(self, name: str) -> dict[str, str]:
         own = {key: value for key, value in os.environ.items() if not key.startswith(_PREFIX)}

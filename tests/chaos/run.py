@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,36 +13,25 @@ import click
 from tests.chaos import logs
 from tests.chaos.blows import Chaos
 from tests.chaos.checker import check
-from tests.chaos.clients import Blobs, Bus, Observer, Pool
-from tests.chaos.fleet import Fleet
+from tests.chaos.clients import Pool
 from tests.chaos.jobs import PROGRAMS, plan
 from tests.chaos.records import Broken, Records
+from tests.chaos.scene import Scene, scene
 from tests.chaos.schedule import schedule
-from tests.chaos.services import Stack
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
+    from tests.chaos.clients import Bus
     from tests.chaos.jobs import Planned
 
 LOCK_SECONDS = 8
-POOL_SESSIONS = 8
 SECONDS_A_JOB = 0.075
 CHUNK = 20
 SENT_AFTER = 0.7  # of the time in which things go wrong
 END_SECONDS = 180.0
 STOP_SECONDS = 60.0
-SETTINGS = {
-    "JSWORKER_PERMIT_LEASES": "true",
-    "JSWORKER_PERMIT_LEASE_SECONDS": "15",
-    "JSWORKER_RETRY_BASE_SECONDS": "0.2",
-    "JSWORKER_RETRY_MAX_SECONDS": "2",
-    "JSWORKER_MAX_ATTEMPTS": "8",
-    "JSWORKER_WAIT_IN_HAND_SECONDS": "6",
-    "JSWORKER_SHUTDOWN_GRACE_SECONDS": "3",
-    "JSWORKER_DEFAULT_TIMEOUT_SECONDS": "5",
-}
 
 
 @dataclass(frozen=True)
@@ -90,89 +78,72 @@ async def run(plan_: Plan, folder: Path) -> Report:
     random, began = Random(plan_.seed), time.monotonic()  # noqa: S311 - no secret depends on it
     jobs = plan(random, plan_.jobs)
     phases = schedule(random, plan_.trouble_seconds, LOCK_SECONDS)
-    async with AsyncExitStack() as resources:
-        stack = await resources.enter_async_context(Stack(folder, random, plan_.queue, POOL_SESSIONS))
-        settings = {**stack.environment, **SETTINGS, "JSWORKER_MAX_SESSIONS": str(plan_.max_sessions)}
-        fleet = Fleet(folder, settings)
-        resources.push_async_callback(fleet.kill_all)
-        chaos = Chaos(stack, fleet, random)
-        await asyncio.to_thread(_upload, stack)
-        observer = resources.enter_context(Observer(stack.direct))
+    settings = {"JSWORKER_MAX_SESSIONS": str(plan_.max_sessions)}
+    async with scene(folder, random, plan_.queue, settings) as here:
+        chaos = Chaos(here.stack, here.fleet, random)
+        await asyncio.to_thread(here.blobs.upload, PROGRAMS)
         for _ in range(plan_.workers):
-            await fleet.start()
-        feeding = asyncio.create_task(_feed(stack, jobs, plan_.trouble_seconds * SENT_AFTER))
+            await here.fleet.start()
+        feeding = asyncio.create_task(_feed(here.bus, jobs, plan_.trouble_seconds * SENT_AFTER))
         await chaos.run(phases)
         uncertain = await feeding
-        await _all_ended(stack, observer, jobs, plan_.end_seconds)
-        fleet.reap()
-        await fleet.stop_all(STOP_SECONDS)
-        records = await asyncio.to_thread(_collected, stack, fleet, observer, jobs, uncertain)
+        await _all_ended(here, jobs, plan_.end_seconds)
+        here.fleet.reap()
+        await here.fleet.stop_all(STOP_SECONDS)
+        records = await asyncio.to_thread(_collected, here, jobs, uncertain)
+        figures = _figures(here, jobs)
     seconds = time.monotonic() - began
     broken = check(records, most_sessions=plan_.max_sessions)
-    return Report(plan_, records, broken, seconds, chaos.done, _figures(stack, fleet, jobs))
+    return Report(plan_, records, broken, seconds, chaos.done, figures)
 
 
-def _upload(stack: Stack) -> None:
-    blobs = Blobs(stack.direct)
-    blobs.upload(PROGRAMS)
-    blobs.close()
-
-
-async def _feed(stack: Stack, jobs: list[Planned], seconds: float) -> int:
-    """Send the jobs' messages bit by bit; how many of the nameless may have been sent more than once."""
-    bus = Bus(stack.direct)
+async def _feed(bus: Bus, jobs: list[Planned], seconds: float) -> int:
+    """Send the jobs' messages bit by bit; how many may have been sent more than once."""
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
     uncertain = 0
     for chunk in chunks:
-        again = await asyncio.to_thread(bus.send, [one for job in chunk for one in job.messages])
-        uncertain += again
+        uncertain += await asyncio.to_thread(bus.send, [one for job in chunk for one in job.messages])
         await asyncio.sleep(seconds / len(chunks))
     return uncertain
 
 
-async def _all_ended(stack: Stack, observer: Observer, jobs: list[Planned], seconds: float) -> None:
+async def _all_ended(here: Scene, jobs: list[Planned], seconds: float) -> None:
     """Wait until each job has a result and the queue is empty, or the time is over."""
-    bus, end = Bus(stack.direct), time.monotonic() + seconds
-    while time.monotonic() < end:
-        if observer.seen >= len(jobs) and not await asyncio.to_thread(bus.waiting):
-            return
-        await asyncio.sleep(0.5)
-    click.echo(f"  not all has ended after {seconds:g} s without faults", err=True)
+    ended = await here.until(lambda: here.observer.seen >= len(jobs) and not here.bus.waiting(), seconds)
+    if not ended:
+        click.echo(f"  not all has ended after {seconds:g} s without faults", err=True)
 
 
-def _collected(
-    stack: Stack, fleet: Fleet, observer: Observer, jobs: list[Planned], uncertain: int
-) -> Records:
-    bus, blobs, pool = Bus(stack.direct), Blobs(stack.direct), Pool(stack.direct)
-    etags = blobs.etags()
+def _collected(here: Scene, jobs: list[Planned], uncertain: int) -> Records:
+    pool, etags = Pool(here.stack.direct), here.blobs.etags()
     records = Records(
         expected={job.name: job.expected for job in jobs if job.expected},
         nameless=sum(job.expected is None for job in jobs),
         uncertain=uncertain,
-        results=blobs.results(etags),
-        sightings=tuple(observer.sightings),
+        results=here.blobs.results(etags),
+        sightings=tuple(here.observer.sightings),
         etags=etags,
-        lines=tuple(blobs.lines()),
-        dead_letters=tuple(bus.dead_letters()),
-        waiting=tuple(bus.waiting()),
-        executions=stack.journal.all(),
-        sampled=tuple(observer.sampled),
+        lines=tuple(here.blobs.lines()),
+        dead_letters=tuple(here.bus.dead_letters()),
+        waiting=tuple(here.bus.waiting()),
+        executions=here.stack.journal.all(),
+        sampled=tuple(here.observer.sampled),
         sessions=tuple(pool.sessions()),
-        permits=tuple(blobs.leased_permits()),
-        exits=tuple(fleet.exits),
-        complaints=logs.complaints(logs.events(fleet.logs)),
+        permits=tuple(here.blobs.leased_permits()),
+        exits=tuple(here.fleet.exits),
+        complaints=logs.complaints(here.fleet.events()),
     )
-    blobs.close()
     pool.close()
     return records
 
 
-def _figures(stack: Stack, fleet: Fleet, jobs: list[Planned]) -> dict[str, int]:
+def _figures(here: Scene, jobs: list[Planned]) -> dict[str, int]:
+    relays = here.stack.relays.values()
     return {
         "messages": sum(len(job.messages) for job in jobs),
-        "workers started": len(fleet.logs),
-        "workers that ended by themselves": len(fleet.ended_alone),
-        "redeliveries": logs.redeliveries(logs.events(fleet.logs)),
-        "connections cut": sum(relay.injected["cut"] for relay in stack.relays.values()),
-        "answers lost": sum(relay.injected["lost"] for relay in stack.relays.values()),
+        "workers started": len(here.fleet.logs),
+        "workers that ended by themselves": len(here.fleet.ended_alone),
+        "redeliveries": logs.redeliveries(here.fleet.events()),
+        "connections cut": sum(relay.injected["cut"] for relay in relays),
+        "answers lost": sum(relay.injected["lost"] for relay in relays),
     }
