@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.blobs import open_blobs
+from worker.breaker import Breaker
 from worker.browsing import Browser
+from worker.cancelling import Cancellations
 from worker.committing import Committer
+from worker.dead_letter_queue import DeadLetterQueue
+from worker.dead_letters import Recorder
 from worker.faults import AlreadyCommitted, BlobMissing
+from worker.health import serve_health
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Worker
@@ -22,6 +28,8 @@ from worker.servicebus import Receiver, Sender, open_servicebus
 from worker.session_leases import Identifiers, SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
+from worker.suspects import Company, Suspects
+from worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +41,17 @@ if TYPE_CHECKING:
 
 SECRET_BYTES = 64
 LINKS_OPENING = 16
+TOOLS_PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class DeadLetterTools:
+    """What a command needs that looks at dead letters, runs their jobs again or removes them."""
+
+    browser: Browser
+    queue: DeadLetterQueue
+    committer: Committer
+    recorder: Recorder
 
 
 @dataclass(frozen=True)
@@ -66,33 +85,64 @@ async def open_browser(settings: ClientSettings) -> AsyncIterator[Browser]:
         yield browser
 
 
+@asynccontextmanager
+async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLetterTools]:
+    """Connect to the queue, its dead letters and the blobs."""
+    async with AsyncExitStack() as stack:
+        credential = await _credential(settings, stack)
+        blobs = await stack.enter_async_context(open_blobs(settings, credential))
+        servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
+        sender = Sender(servicebus, settings.queue)
+        stack.push_async_callback(sender.close)
+        browser = Browser(servicebus, settings.queue)
+        stack.push_async_callback(browser.close)
+        queue = DeadLetterQueue(servicebus, settings.queue, sender)
+        stack.push_async_callback(queue.close)
+        container = settings.results_container
+        committer = Committer(blobs, container, Progress(blobs, container), TOOLS_PATIENCE_SECONDS)
+        yield DeadLetterTools(browser, queue, committer, Recorder(committer, socket.gethostname()))
+
+
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status."""
+    vitals = Vitals()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serve_health(vitals, settings.health_port))
         credential = await _credential(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         pool = await stack.enter_async_context(open_sessions(settings, credential))
         sender = Sender(servicebus, settings.queue)
         stack.push_async_callback(sender.close)
-        leases = SessionLeases(pool, Permits(settings.max_sessions), settings)
-        container, patience = settings.results_container, settings.wait_in_hand_seconds
-        services = Services(
-            store=blobs,
-            inputs=InputFetcher(blobs, settings),
-            leases=leases,
-            identifiers=Identifiers(await _session_secret(settings, blobs)),
-            committer=Committer(blobs, container, Progress(blobs, container), patience),
-            settings=settings,
-        )
+        permits = Permits(0 if settings.permit_leases else settings.max_sessions)
+        scope = "" if settings.permit_leases else settings.instance
+        identifiers = Identifiers(await _session_secret(settings, blobs), scope)
+        services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
         opening = asyncio.Semaphore(LINKS_OPENING)
         worker = Worker(
-            settings,
+            services,
+            permits,
             Processor(services),
-            leases,
             lambda: Receiver(servicebus, settings.queue, sender, opening),
+            [services.cancellations.run],
         )
         return await worker.run(stop, drain=drain)
+
+
+def _services(settings: WorkerSettings, blobs: Blobs, leases: SessionLeases, vitals: Vitals) -> Services:
+    container, patience = settings.results_container, settings.wait_in_hand_seconds
+    return Services(
+        store=blobs,
+        inputs=InputFetcher(blobs, settings),
+        leases=leases,
+        committer=Committer(blobs, container, Progress(blobs, container), patience),
+        breaker=Breaker("services", vitals),
+        company=Company(),
+        suspects=Suspects(blobs, container),
+        cancellations=Cancellations(blobs, container),
+        vitals=vitals,
+        settings=settings,
+    )
 
 
 async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncTokenCredential | None:

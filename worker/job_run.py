@@ -21,15 +21,19 @@ from worker.storing import Stored
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.breaker import Breaker
+    from worker.cancelling import Cancellations
     from worker.committing import Committer
     from worker.delivery import Delivery
     from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Job
     from worker.ran import Ran
     from worker.result import Status
-    from worker.session_leases import Identifiers, Lease, SessionLeases
+    from worker.session_leases import Lease, SessionLeases
     from worker.settings import WorkerSettings
     from worker.storing import Writes
+    from worker.suspects import Company, Suspects
+    from worker.vitals import Vitals
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,12 @@ class Services:
     store: Writes
     inputs: InputFetcher
     leases: SessionLeases
-    identifiers: Identifiers
     committer: Committer
+    breaker: Breaker
+    company: Company
+    suspects: Suspects
+    cancellations: Cancellations
+    vitals: Vitals
     settings: WorkerSettings
 
 
@@ -50,15 +58,26 @@ class Attempt:
 
     Attributes:
         name: the attempt's own among all of the job's.
+        origin: the sequence number of the job's first message.
         number: 1 for the first execution.
+        deliveries: how often the job's messages came.
+        faults: what went wrong before.
     """
 
     name: str
     job_id: str
     batch: str
+    origin: int
     metadata: dict[str, Any]
     number: int
+    deliveries: int
+    faults: tuple[str, ...]
     started_at: datetime
+
+    @property
+    def session_tag(self) -> str:
+        """What the sessions of all deliveries of one message, and of its copies, have in common."""
+        return f"{self.batch}/{self.job_id}/{self.origin}"
 
     def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
         """The attempt's result, finished now."""
@@ -67,6 +86,8 @@ class Attempt:
             batch=self.batch,
             status=status,
             attempts=self.number,
+            deliveries=self.deliveries,
+            faults=self.faults,
             worker=Producer(version=__version__, instance=settings.instance),
             started_at=self.started_at,
             finished_at=datetime.now(UTC),
@@ -108,18 +129,10 @@ class JobRun:
 
     async def _execute(self, inputs: Inputs, stored: Stored) -> tuple[Grading, Lease]:
         """The part under a permit: no longer than the session is needed."""
-        job, delivery = self._job, self._delivery
-        identifier = (
-            self._services.identifiers.of_delivery(
-                f"{job.batch}/{job.id}", delivery.sequence_number, delivery.delivery_count
-            )
-            if self._policy == "fresh"
-            else self._services.identifiers.random()
-        )
         # What a dead worker left in the pool is deleted by whoever receives its messages. That takes a free
         # slot, so a job waits for a full pool about as long as a lock, and not all of them equally long.
-        patience = delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        async with self._services.leases.lend(identifier, self._owner(), patience) as lease:
+        patience = self._delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        async with self._services.leases.lend(self._attempt.session_tag, self._owner(), patience) as lease:
             self._clock.lap("wait_ms")
             grading = Grading(inputs.cases)
             for runs in packed(inputs.runs):

@@ -3,60 +3,86 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from worker.breaker import Breaker
 from worker.slot import Intake, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from worker.session_leases import SessionLeases
-    from worker.settings import WorkerSettings
+    from worker.job_run import Services
+    from worker.permits import Permits
     from worker.slot import Handler, Receiver
 
 log = structlog.get_logger()
 CLEANUP_SECONDS = 20.0
 
 
+Duty = Callable[[], Coroutine[Any, Any, None]]
+
+
 class Worker:
-    """The slots of one process."""
+    """The slots of one process, and what must go on beside them.
+
+    Args:
+        services: what jobs need.
+        permits: bound the messages in hand.
+        handler: turns deliveries into settlements.
+        new_receiver: makes a receiver for each slot.
+        duties: what runs as long as the slots do; one that ends by itself stops the worker.
+    """
 
     def __init__(
         self,
-        settings: WorkerSettings,
+        services: Services,
+        permits: Permits,
         handler: Handler,
-        leases: SessionLeases,
         new_receiver: Callable[[], Receiver],
+        duties: Iterable[Duty] = (),
     ) -> None:
-        self._settings, self._handler, self._leases = settings, handler, leases
-        self._new_receiver = new_receiver
+        self._settings, self._services, self._permits = services.settings, services, permits
+        self._handler, self._new_receiver, self._duties = handler, new_receiver, tuple(duties)
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> int:
         """Work until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
 
         When it stops, running jobs get the grace of the settings; those that do not end in it are stopped,
-        their sessions deleted and their messages handed back. A slot that ends by an error stops the worker.
+        their sessions deleted and their messages handed back. A slot or duty that ends by an error stops the
+        worker.
         """
-        intake = Intake(stop)
-        slots = [
-            Slot(self._new_receiver(), self._handler, intake, drain=drain)
-            for _ in range(self._settings.slots)
-        ]
+        vitals, grace = self._services.vitals, self._settings.shutdown_grace_seconds
+        intake, slots = self._slots(stop, drain=drain)
         tasks = [asyncio.create_task(slot.run()) for slot in slots]
+        duties = [asyncio.create_task(duty()) for duty in self._duties]
         stopping = asyncio.create_task(stop.wait())
         log.info("worker_started", slots=len(slots), max_sessions=self._settings.max_sessions)
+        vitals.started()
         try:
-            await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, *tasks, *duties}, return_when=asyncio.FIRST_COMPLETED)
+            broken = [task for task in duties if task.done()]
             stop.set()
-            log.info("worker_stopping", busy=intake.busy, grace_seconds=self._settings.shutdown_grace_seconds)
-            await asyncio.wait(tasks, timeout=self._settings.shutdown_grace_seconds)
+            vitals.stopping()
+            log.info("worker_stopping", busy=intake.busy, grace_seconds=grace)
+            await asyncio.wait(tasks, timeout=grace)
         finally:
             stop.set()
             await self._end(slots, tasks)
             stopping.cancel()
-        return self._status(tasks)
+            await _ended(duties)
+        return self._status(tasks + broken)
+
+    def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
+        settings, services = self._settings, self._services
+        queue = Breaker("queue", services.vitals, failures=1, parties=1)
+        look_ahead = settings.slots - settings.max_sessions
+        intake = Intake(stop, queue, services.breaker, self._permits, look_ahead)
+        names = (f"slot {number}" for number in range(settings.slots))
+        return intake, [
+            Slot(name, self._new_receiver(), self._handler, intake, services.vitals, drain=drain)
+            for name in names
+        ]
 
     async def _end(self, slots: list[Slot], tasks: list[asyncio.Task[None]]) -> None:
         for slot in slots:
@@ -65,7 +91,7 @@ class Worker:
         for task in left:
             task.cancel()
         try:
-            await asyncio.wait_for(self._leases.close(), CLEANUP_SECONDS)
+            await asyncio.wait_for(self._services.leases.close(), CLEANUP_SECONDS)
         except TimeoutError:
             log.exception("sessions_left_behind", remedy="the pool removes them after its cooldown")
 
@@ -74,6 +100,13 @@ class Worker:
         broken = [task for task in tasks if not task.done() or task.cancelled() or task.exception()]
         for task in broken:
             error = task.exception() if task.done() and not task.cancelled() else None
-            log.error("slot_ended_badly", exc_info=error)
+            log.error("task_ended_badly", exc_info=error)
         log.info("worker_stopped", status=1 if broken else 0)
         return 1 if broken else 0
+
+
+async def _ended(duties: list[asyncio.Task[None]]) -> None:
+    for duty in duties:
+        duty.cancel()
+    if duties:
+        await asyncio.wait(duties)

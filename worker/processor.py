@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from worker.faults import ConfigurationFault, ExecutionLost, JobRejected, ServiceFault, SessionFileMissing
-from worker.job import DEFAULT_BATCH, Job, identity, validate_job
+from worker.cancelling import JobCancelled
+from worker.faults import (
+    ConfigurationFault,
+    ExecutionLost,
+    InfrastructureFault,
+    JobRejected,
+    ServiceFault,
+    SessionFileMissing,
+)
+from worker.job import Job, named, validate_job
 from worker.job_run import Attempt, JobRun
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
 from worker.strict_json import parse_json
+from worker.suspects import MARKS_BEFORE_GIVING_UP
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
@@ -23,7 +33,8 @@ if TYPE_CHECKING:
     from worker.settlement import Settlement
 
 log = structlog.get_logger()
-DELIVERIES_BEFORE_GIVING_UP = 10  # well under the queue's maximum, after which there would be no result
+DELIVERIES_BEFORE_A_COPY = 8  # well under the queue's maximum, after which it would dead-letter the message
+SETBACKS_BEFORE_GIVING_UP = 10
 LONGEST_WAIT_SECONDS = 60.0
 
 
@@ -32,18 +43,23 @@ class Processor:
 
     def __init__(self, services: Services) -> None:
         self._services, self._settings = services, services.settings
+        self._breaker = services.breaker
 
     async def process(self, delivery: Delivery) -> Settlement:
         """Do all that a delivery asks for and say how its message is to be settled."""
         try:
-            return await self._process(delivery)
+            settlement = await self._process(delivery)
         except ServiceFault as fault:
-            level = "error" if isinstance(fault, ConfigurationFault) else "warning"
-            getattr(log, level)("job_postponed", reason=str(fault))
-            delay = backoff_seconds(
-                delivery.history.copies, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS
-            )
-            return Retry(delay, delivery.history.after_wait(str(fault)))
+            return self._postponed(delivery, fault)
+        except ExecutionLost as lost:
+            return self._lost(delivery, str(lost))
+        except SessionFileMissing as missing:
+            return self._lost(delivery, f"the session's file {missing} is gone")
+        except Exception as error:  # the one broad clause: a fault of our own must not lose the job
+            log.exception("job_failed_unexpectedly")
+            return self._lost(delivery, f"the worker failed: {error!r}")
+        self._breaker.worked(str(delivery.origin))
+        return settlement
 
     async def _process(self, delivery: Delivery) -> Settlement:
         attempt = _attempt(delivery, None)
@@ -51,63 +67,97 @@ class Processor:
             document = _document(delivery)
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
-            return await self._run(delivery, attempt, validate_job(document))
+            return await self._settled(delivery, attempt, validate_job(document))
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
-            return await self._give_up(attempt, "rejected", error)
-        except ExecutionLost as lost:
-            return await self._try_again(delivery, attempt, str(lost))
-        except SessionFileMissing as missing:
-            return await self._try_again(delivery, attempt, f"the session's file {missing} is gone")
-        except ServiceFault:
-            raise
-        except Exception as error:  # the one broad clause: a fault of our own must not lose the job
-            log.exception("job_failed_unexpectedly")
-            return await self._try_again(delivery, attempt, f"the worker failed: {error!r}")
+            return await self._give_up(delivery, attempt, "rejected", error)
 
-    async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
+    async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
         self._services.inputs.check(job)
         if delivery.redelivered:
-            await self._fence(delivery, job)
-            if await self._services.committer.confirm(job.batch, job.id):
+            await self._services.leases.fence(attempt.session_tag)
+            if await self._services.committer.confirm(job.batch, job.id, delivery.history.replaces):
                 log.info("job_already_committed")
                 return Complete()
-        if delivery.delivery_count >= DELIVERIES_BEFORE_GIVING_UP:
-            message = f"{delivery.delivery_count} workers ended while they had this job"
-            return await self._give_up(attempt, "infrastructure_failed", Error(code="lost", message=message))
-        result = await JobRun(self._services, delivery, attempt, job).result()
-        await self._services.committer.commit(result, attempt.name)
-        log.info("job_completed", status=result.status, timings=result.timings.model_dump())
+        if reason := await self._hopeless(delivery, job):
+            spent = replace(attempt, number=max(1, delivery.history.attempts))
+            return await self._give_up(delivery, spent, "infrastructure_failed", reason)
+        if delivery.delivery_count >= DELIVERIES_BEFORE_A_COPY:
+            return Retry(0, delivery.history.after_wait("handed back many times"))
+        try:
+            async with self._services.cancellations.stopping(job.batch, job.id):
+                await self._run(delivery, attempt, job)
+        except JobCancelled:
+            error = Error(code="cancelled", message="the job was cancelled")
+            await self._commit(delivery, attempt, "cancelled", error)
+            log.info("job_cancelled")
         return Complete()
 
-    async def _fence(self, delivery: Delivery, job: Job) -> None:
-        """Delete the sessions of the deliveries before this one: they may still run, and occupy the pool."""
-        for count in range(delivery.delivery_count):
-            identifier = self._services.identifiers.of_delivery(
-                f"{job.batch}/{job.id}", delivery.sequence_number, count
-            )
-            await self._services.leases.fence(identifier)
-
-    async def _try_again(self, delivery: Delivery, attempt: Attempt, reason: str) -> Settlement:
-        history = delivery.history.after_attempt(reason)
-        log.warning("attempt_lost", attempt=history.attempts, reason=reason)
+    async def _hopeless(self, delivery: Delivery, job: Job) -> Error | None:
+        """Why the job is not to be tried again, if so."""
+        history, suspects = delivery.history, self._services.suspects
+        last = history.reasons[-1] if history.reasons else ""
         if history.attempts >= self._settings.max_attempts:
-            message = f"the platform failed {history.attempts} times, the last time so: {reason}"
-            return await self._give_up(
-                attempt, "infrastructure_failed", Error(code="attempts_exhausted", message=message)
-            )
-        base, longest = self._settings.retry_base_seconds, self._settings.retry_max_seconds
-        return Retry(backoff_seconds(history.attempts, base, longest), history)
+            message = f"the platform failed {history.attempts} times, the last time so: {last}"
+            return Error(code="attempts_exhausted", message=message)
+        if history.setbacks >= SETBACKS_BEFORE_GIVING_UP:
+            message = f"the platform failed this job {history.setbacks} times and served others: {last}"
+            return Error(code="refused", message=message)
+        if suspects.is_one(delivery) and await suspects.crashes(delivery, job) >= MARKS_BEFORE_GIVING_UP:
+            message = f"{delivery.delivery_count} workers ended while they had this job"
+            return Error(code="lost", message=message)
+        return None
 
-    async def _give_up(self, attempt: Attempt, status: Status, error: Error) -> Settlement:
+    async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> None:
+        suspects, run = self._services.suspects, JobRun(self._services, delivery, attempt, job)
+        is_suspect = suspects.is_one(delivery)
+        async with self._services.company.joined(alone=is_suspect):
+            if is_suspect:
+                log.warning("suspect_runs_alone")
+                async with suspects.marked(delivery, job):
+                    result = await run.result()
+            else:
+                result = await run.result()
+        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        log.info("job_completed", status=result.status, timings=result.timings.model_dump())
+
+    def _postponed(self, delivery: Delivery, fault: ServiceFault) -> Settlement:
+        """Try again later, no attempt spent; a fault that the job meets alone counts against it."""
+        level = "error" if isinstance(fault, ConfigurationFault) else "warning"
+        getattr(log, level)("job_postponed", reason=str(fault))
+        who, history, reason = str(delivery.origin), delivery.history, str(fault)
+        self._breaker.failed(who, reason)
+        is_alone = self._breaker.is_closed and self._breaker.serves_others(who)
+        is_setback = is_alone and isinstance(fault, InfrastructureFault)
+        delay = backoff_seconds(history.copies, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS)
+        return Retry(delay, history.after_setback(reason) if is_setback else history.after_wait(reason))
+
+    def _lost(self, delivery: Delivery, reason: str) -> Settlement:
+        """An execution came to nothing. That is an attempt, unless the services are out altogether."""
+        self._breaker.failed(str(delivery.origin), reason)
+        is_outage = not self._breaker.is_closed
+        history = delivery.history.after_wait(reason) if is_outage else delivery.history.after_attempt(reason)
+        log.warning("attempt_lost", attempts=history.attempts, reason=reason, during_outage=is_outage)
+        if history.attempts >= self._settings.max_attempts:
+            return Retry(0, history)  # its next delivery gives up
+        base, longest = self._settings.retry_base_seconds, self._settings.retry_max_seconds
+        return Retry(backoff_seconds(max(1, history.attempts), base, longest), history)
+
+    async def _give_up(
+        self, delivery: Delivery, attempt: Attempt, status: Status, error: Error
+    ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
-        result = attempt.result(status, self._settings, error=error)
-        await self._services.committer.commit(result, attempt.name)
+        await self._commit(delivery, attempt, status, error)
         log.warning(
             "job_dead_lettered", status=status, code=error.code, field=error.field, reason=error.message
         )
         field = f"{error.field}: " if error.field else ""
         return DeadLetter(error.code, f"{field}{error.message}")
+
+    async def _commit(self, delivery: Delivery, attempt: Attempt, status: Status, error: Error) -> None:
+        """Commit a result of a job that did not run to its end."""
+        result = attempt.result(status, self._settings, error=error)
+        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
 
 
 def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
@@ -117,14 +167,16 @@ def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
 
 
 def _attempt(delivery: Delivery, document: object) -> Attempt:
-    """A job without a usable id gets the message's number for one, so that its result has a place."""
-    job_id, batch = identity(document)
+    job_id, batch = named(document, delivery.origin)
     metadata = document.get("metadata") if isinstance(document, dict) else None
     return Attempt(
         name=f"{delivery.sequence_number}-{delivery.delivery_count}-{secrets.token_hex(3)}",
-        job_id=job_id or f"message-{delivery.sequence_number}",
-        batch=batch or DEFAULT_BATCH,
+        job_id=job_id,
+        batch=batch,
+        origin=delivery.origin,
         metadata=metadata if isinstance(metadata, dict) else {},
         number=delivery.history.attempts + 1,
+        deliveries=delivery.history.copies + delivery.delivery_count + 1,
+        faults=delivery.history.reasons,
         started_at=datetime.now(UTC),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,6 +23,29 @@ _GONE = ("NoSessionFoundError", "SessionWithIdentifierNotFound")
 
 class SessionGone(Exception):
     """There is no such session."""
+
+
+@dataclass(frozen=True)
+class SessionPage:
+    """A page of the pool's list of sessions."""
+
+    identifiers: list[str]
+    next_link: str | None
+
+
+def sessions_of(answer: httpx.Response) -> SessionPage:
+    """Read a page of the list of sessions.
+
+    Raises:
+        ExecutionLost: it is damaged.
+    """
+    try:
+        document = answer.json()
+        return SessionPage(
+            [str(session["identifier"]) for session in document["sessions"]], document.get("nextLink") or None
+        )
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
 
 
 def execution_of(answer: httpx.Response) -> Execution:

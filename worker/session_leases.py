@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import structlog
 
 from worker.clock import now
-from worker.faults import CapacityFault, ConfigurationFault, ServiceFault
+from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, ServiceFault
 from worker.patience import with_patience
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 T = TypeVar("T")
 RELEASE_PAUSES = (0, 0.2, 0.8, 3.2)  # seconds before each try
+SWEEP_SECONDS = 30.0
+_NO_JOB = "0" * 16
 
 
 class Pool(Protocol):
@@ -42,24 +44,39 @@ class Pool(Protocol):
 
     async def release(self, permit: int, identifier: str) -> None: ...  # noqa: D102
 
+    async def identifiers(self, permit: int) -> list[str]: ...  # noqa: D102
+
 
 class Identifiers:
-    """Session identifiers: unguessable, and derivable by every worker of one deployment.
+    """Session identifiers: ``jsw-<whose>-<permit>-<job>-<random>``, unguessable but for those who have them.
 
-    Whoever receives a redelivery can so name the sessions of the deliveries before it, and delete them.
+    The secret is the deployment's, so that each of its workers can tell the sessions of a job, whoever ran
+    it; ``scope`` is what keeps apart those whose permits have the same numbers.
     """
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, scope: str = "") -> None:
         self._secret = secret
-        self._prefix = f"jsw-{self._digest('prefix')[:8]}-"
+        self._own = f"jsw-{self._digest(f'scope|{scope}')[:8]}-"
 
-    def of_delivery(self, job: str, sequence_number: int, delivery_count: int) -> str:
-        """The identifier of the one session that a delivery may use."""
-        return self._prefix + self._digest(f"{job}|{sequence_number}|{delivery_count}")[:40]
+    def new(self, permit: int, job: str | None) -> str:
+        """An identifier for a session under a permit: of one job, or None for one that outlives a job."""
+        tag = self._tag(job) if job else _NO_JOB
+        return f"{self._own}{permit:03}-{tag}-{secrets.token_hex(12)}"
 
-    def random(self) -> str:
-        """An identifier for a session that outlives a job."""
-        return self._prefix + secrets.token_hex(20)
+    def is_own(self, identifier: str) -> bool:
+        """Whether the session is of this scope."""
+        return identifier.startswith(self._own)
+
+    def of_permit(self, identifier: str, permit: int) -> bool:
+        """Whether the session is of this scope and was made under the permit."""
+        return identifier.startswith(f"{self._own}{permit:03}-")
+
+    def of_job(self, identifier: str, job: str) -> bool:
+        """Whether the session is one of the job's own, in whatever scope."""
+        return identifier.startswith("jsw-") and f"-{self._tag(job)}-" in identifier
+
+    def _tag(self, job: str) -> str:
+        return self._digest(f"job|{job}")[:16]
 
     def _digest(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
@@ -75,9 +92,10 @@ class Lease:
         release_ms: how long its deletion took; None while it is not deleted.
     """
 
-    def __init__(self, pool: Pool, permit: int, identifier: str, patience_seconds: float) -> None:
-        self._pool, self._permit, self._patience = pool, permit, patience_seconds
-        self.identifier = identifier
+    def __init__(self, pool: Pool, permits: Permits, permit: Permit, patience_seconds: float) -> None:
+        self._pool, self._permits, self._patience = pool, permits, patience_seconds
+        self._permit = permit.index
+        self.identifier = permit.session or ""
         self.touched = False
         self.reusable = True
         self.release_ms: float | None = None
@@ -109,7 +127,7 @@ class Lease:
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         try:
-            answer = await with_patience(call, self._patience, CapacityFault)
+            answer = await with_patience(lambda: self._counted(call), self._patience, CapacityFault)
         except CapacityFault:
             raise  # the pool was full: it has allocated nothing
         except BaseException:
@@ -118,43 +136,79 @@ class Lease:
         self.touched = True
         return answer
 
+    async def _counted(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Tell the permits whether the pool has as many sessions as they think."""
+        try:
+            answer = await call()
+        except CapacityFault:
+            self._permits.was_full()
+            raise
+        if not self.touched:
+            self._permits.worked()
+        return answer
+
 
 class SessionLeases:
     """Lends sessions, one permit each, and sees to it that each is deleted or kept on purpose."""
 
-    def __init__(self, pool: Pool, permits: Permits, settings: WorkerSettings) -> None:
-        self._pool, self._permits = pool, permits
+    def __init__(
+        self, pool: Pool, permits: Permits, identifiers: Identifiers, settings: WorkerSettings
+    ) -> None:
+        self._pool, self._permits, self._identifiers = pool, permits, identifiers
         self._cooldown, self._patience = settings.session_cooldown_seconds, settings.wait_in_hand_seconds
         self._releases: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def lend(
-        self, identifier: str, owner: str | None, patience_seconds: float = math.inf
+        self, job: str, owner: str | None, patience_seconds: float = math.inf
     ) -> AsyncIterator[Lease]:
-        """A session for one job; kept for its owner afterwards, if it has one and nothing went wrong."""
+        """A session for one job; kept for its owner afterwards, if it has one and nothing went wrong.
+
+        Raises:
+            CapacityFault: besides what the body raises, when the permit was lost meanwhile.
+        """
         permit = await self._permits.take(owner)
-        lease = Lease(self._pool, permit.index, identifier, min(self._patience, patience_seconds))
+        lease = Lease(self._pool, self._permits, permit, min(self._patience, patience_seconds))
         try:
-            if permit.session and (permit.owner != owner or not owner):
-                lease.identifier, lease.touched = permit.session, True
-                await self._pool.release(permit.index, lease.identifier)
-                permit.session = permit.owner = None
-                lease.touched = False
-            lease.identifier = permit.session or identifier
-            yield lease
+            async with _while_held(permit):
+                if permit.session and (permit.owner != owner or not owner):
+                    lease.touched = True
+                    await self._pool.release(permit.index, permit.session)
+                    permit.session = permit.owner = None
+                    lease.touched = False
+                lease.identifier = permit.session or self._identifiers.new(
+                    permit.index, None if owner else job
+                )
+                yield lease
         except BaseException:
             await self._return(permit, lease, owner=None)
             raise
         await self._return(permit, lease, owner if lease.reusable else None)
 
-    async def fence(self, identifier: str) -> None:
-        """Delete the session of a former delivery, which may still be running."""
-        await self._pool.release(0, identifier)
+    async def fence(self, job: str) -> None:
+        """Delete the sessions of the job's former deliveries, which may still be running."""
+        for identifier in await self._pool.identifiers(0):
+            if self._identifiers.of_job(identifier, job):
+                await self._pool.release(0, identifier)
+                log.info("former_session_deleted")
+
+    async def sweep(self) -> None:
+        """Delete what a crash of this very instance left at the pool."""
+        try:
+            async with asyncio.timeout(SWEEP_SECONDS):
+                left = [name for name in await self._pool.identifiers(0) if self._identifiers.is_own(name)]
+                for identifier in left:
+                    await self._pool.release(0, identifier)
+        except (ServiceFault, ExecutionLost, TimeoutError) as error:
+            log.warning("sweep_failed", reason=str(error), remedy="the pool removes them after its cooldown")
+        else:
+            if left:
+                log.warning("sessions_swept", count=len(left))
 
     async def close(self) -> None:
         """Delete the sessions that were kept and wait for those being deleted."""
         for permit in self._permits.take_kept():
-            self._begin_release(permit, Lease(self._pool, permit.index, permit.session or "", 0))
+            self._begin_release(permit, Lease(self._pool, self._permits, permit, 0))
         if self._releases:
             await asyncio.wait(self._releases)
 
@@ -206,3 +260,26 @@ class SessionLeases:
             quarantine_seconds=self._cooldown,
         )
         return False
+
+
+@asynccontextmanager
+async def _while_held(permit: Permit) -> AsyncIterator[None]:
+    """End what runs in the context when the permit is lost: its next holder must find no session in use."""
+    try:
+        async with asyncio.timeout(None) as bound:
+
+            def end(_: asyncio.Future[None]) -> None:
+                if not is_over:
+                    bound.reschedule(now())
+
+            is_over = False
+            permit.lost.add_done_callback(end)
+            try:
+                yield
+            finally:
+                is_over = True
+                permit.lost.remove_done_callback(end)
+    except TimeoutError as error:
+        if not bound.expired():
+            raise
+        raise CapacityFault("the session permit was lost to another worker") from error

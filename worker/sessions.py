@@ -22,7 +22,7 @@ from worker.faults import (
     InfrastructureFault,
     SessionFileMissing,
 )
-from worker.session_answers import SessionGone, execution_of, fault_of
+from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -143,6 +143,29 @@ class SessionPool:
             return
         except (ExecutionLost, CapacityFault) as error:
             raise InfrastructureFault(f"the session's deletion is not confirmed: {error}") from error
+
+    async def identifiers(self, permit: int) -> list[str]:
+        """The identifiers of all sessions that the pool has allocated, whoever asked for them.
+
+        Raises:
+            InfrastructureFault: the service does not answer so that it can be understood.
+        """
+        found: list[str] = []
+        url: str | None = f"{self._endpoint}/listSessions?api-version={self._release_version}"
+        try:
+            while url:
+                page = sessions_of(await self._call(_Call(permit, "GET", url)))
+                found += page.identifiers
+                url = self._own(page.next_link)
+        except (ExecutionLost, SessionGone) as error:
+            raise InfrastructureFault(f"the session pool does not list its sessions: {error}") from error
+        return found
+
+    def _own(self, link: str | None) -> str | None:
+        """A link for the next page, if it leads to the pool: it is followed with the token."""
+        if link and not link.startswith(f"{self._endpoint}/"):
+            raise InfrastructureFault("the session pool's list goes on elsewhere")
+        return link
 
     def _url(self, path: str, identifier: str, version: str | None = None) -> str:
         return f"{self._endpoint}/{path}?api-version={version or self._version}&identifier={identifier}"

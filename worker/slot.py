@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker.clock import now
 from worker.delivery import keep_lock
 from worker.faults import LockLost, ServiceFault
-from worker.patience import backoff_seconds
 from worker.settlement import HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
+    from worker.breaker import Breaker
     from worker.delivery import Delivery
+    from worker.permits import Permits
     from worker.settlement import Settlement
+    from worker.vitals import Vitals
 
 log = structlog.get_logger()
-LONGEST_PAUSE_SECONDS = 30.0
+SILENCE_SECONDS = 300.0  # a lock is at most as long, and renewed at its thirds
+ROOM_SECONDS = 0.5  # between two looks whether there is room for one more message
 
 
 class Receiver(Protocol):
@@ -47,18 +49,38 @@ class Handler(Protocol):
 class Intake:
     """Whether the slots of a worker take messages; shared by all of them.
 
-    Attributes:
+    Args:
         stop: set once, for good.
+        queue: the breaker of the queue itself.
+        services: the breaker of what jobs need.
+        permits: bound the messages in hand, together with ``look_ahead``.
+        look_ahead: how many messages may be in hand beyond the permits.
+
+    Attributes:
         busy: how many slots have a message in hand.
     """
 
-    def __init__(self, stop: asyncio.Event) -> None:
-        self.stop = stop
+    def __init__(
+        self, stop: asyncio.Event, queue: Breaker, services: Breaker, permits: Permits, look_ahead: int
+    ) -> None:
+        self.stop, self.queue = stop, queue
         self.busy = 0
+        self._services, self._permits, self._look_ahead = services, permits, look_ahead
         self._receiving = 0
         self._quiet = asyncio.Event()
-        self._faults = 0
-        self._resume_at = 0.0
+
+    async def is_welcome(self) -> bool:
+        """Whether one more message may be taken: there is room, and the services work or are to be probed.
+
+        False after a wait, to ask again.
+        """
+        if not await self.queue.is_turn(self.stop):
+            return False
+        if not self._has_room():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), ROOM_SECONDS)
+            return False
+        return await self._services.is_turn(self.stop) and self._has_room() and not self.stop.is_set()
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -77,43 +99,50 @@ class Intake:
 
         A message handed back sooner would go round the worker's own slots, and use up its deliveries.
         """
-        await self._quiet.wait()
+        if self._receiving:
+            await self._quiet.wait()
 
-    async def pause_after_fault(self) -> None:
-        """Wait until it is worth another try, or the worker stops.
-
-        The faults of many slots within one pause are one: they tell of the same outage.
-        """
-        if now() >= self._resume_at:
-            self._resume_at = now() + backoff_seconds(self._faults, 0.5, LONGEST_PAUSE_SECONDS)
-            self._faults += 1
-        try:
-            await asyncio.wait_for(self.stop.wait(), self._resume_at - now())
-        except TimeoutError:
-            return
-
-    def worked(self) -> None:
-        """The services do their part."""
-        self._faults = 0
+    def _has_room(self) -> bool:
+        limit = self._permits.limit
+        return limit > 0 and self.busy + self._receiving < limit + self._look_ahead
 
 
 class Slot:
-    """One of the worker's loops, with a receiver of its own."""
+    """One of the worker's loops, with a receiver of its own.
 
-    def __init__(self, receiver: Receiver, handler: Handler, intake: Intake, *, drain: bool = False) -> None:
-        self._receiver, self._handler, self._intake, self._drain = receiver, handler, intake, drain
+    Args:
+        name: its part in the worker's vitals: it beats at each turn and each renewal of a lock.
+        receiver: its own.
+        handler: turns deliveries into settlements.
+        intake: shared by all slots.
+        vitals: the worker's.
+        drain: stop the worker when the queue is empty.
+    """
+
+    def __init__(  # noqa: PLR0913 - wiring
+        self,
+        name: str,
+        receiver: Receiver,
+        handler: Handler,
+        intake: Intake,
+        vitals: Vitals,
+        *,
+        drain: bool = False,
+    ) -> None:
+        self._name, self._receiver, self._handler = name, receiver, handler
+        self._intake, self._vitals, self._drain = intake, vitals, drain
         self._work: asyncio.Task[Settlement] | None = None
 
     async def run(self) -> None:
         """Take and handle messages until the worker stops or, when draining, the queue is empty."""
+        self._vitals.expect(self._name, SILENCE_SECONDS)
         try:
             while not self._intake.stop.is_set():
-                try:
-                    await self._turn()
-                except ServiceFault as fault:
-                    log.warning("queue_unavailable", reason=str(fault))
-                    await self._intake.pause_after_fault()
+                self._vitals.beat(self._name)
+                if await self._intake.is_welcome():
+                    await self._watched_turn()
         finally:
+            self._vitals.forget(self._name)
             await asyncio.shield(self._receiver.close())
 
     def abort(self) -> None:
@@ -121,9 +150,17 @@ class Slot:
         if self._work:
             self._work.cancel()
 
+    async def _watched_turn(self) -> None:
+        try:
+            await self._turn()
+        except ServiceFault as fault:
+            log.warning("queue_unavailable", reason=str(fault))
+            self._intake.queue.failed(self._name, str(fault))
+
     async def _turn(self) -> None:
         with self._intake.receiving():
             delivery = await self._receiver.receive()
+        self._intake.queue.worked(self._name)
         if delivery is None:
             if self._drain and not self._intake.busy and await self._receiver.is_queue_empty():
                 self._intake.stop.set()
@@ -153,15 +190,16 @@ class Slot:
                 delay_seconds=round(settlement.delay, 1),
                 attempts=settlement.history.attempts,
             )
-            await self._intake.pause_after_fault()
-        else:
-            self._intake.worked()
+
+    async def _renew(self, delivery: Delivery) -> None:
+        self._vitals.beat(self._name)
+        await self._receiver.renew(delivery)
 
     async def _settlement(self, delivery: Delivery) -> Settlement:
         """Process under the lock. The renewer has ended when this returns: the receiver is free again."""
         done = asyncio.Event()
         work = self._work = asyncio.ensure_future(self._handler.process(delivery))
-        keeper = asyncio.create_task(keep_lock(delivery, lambda: self._receiver.renew(delivery), done))
+        keeper = asyncio.create_task(keep_lock(delivery, lambda: self._renew(delivery), done))
         try:
             await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -170,8 +208,8 @@ class Slot:
                 work.cancel()
             done.set()
             await asyncio.wait({work, keeper})
-        if keeper.exception():
-            log.warning("lock_lost", reason=str(keeper.exception()))
+        if error := keeper.exception():
+            log.warning("lock_lost", reason=str(error) or repr(error))
             return LetGo()
         if work.cancelled():
             log.info("job_handed_back")

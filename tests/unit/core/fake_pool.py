@@ -149,6 +149,11 @@ class FakePool:
         async with self._calls.call("release"):
             self._pool.delete(identifier)
 
+    async def identifiers(self, permit: int) -> list[str]:
+        del permit
+        async with self._calls.call("identifiers"):
+            return list(self._pool.sessions)
+
 
 async def _last(session: Session, seconds: float) -> None:
     """Take that long, unless the session is deleted meanwhile."""

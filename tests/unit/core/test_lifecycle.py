@@ -5,12 +5,12 @@ from collections.abc import Awaitable
 
 import pytest
 
+from tests.unit.core.fake_queue import FakeReceiver
 from tests.unit.core.world import Process, World, job
 from worker.delivery import Delivery
 from worker.faults import ConfigurationFault, InfrastructureFault
-from worker.lifecycle import Worker
+from worker.lifecycle import Duty, Worker
 from worker.settlement import Complete, HandBack, Settlement
-from worker.slot import Intake, Slot
 
 
 def running(process: Process, *, drain: bool = False) -> asyncio.Task[int]:
@@ -104,7 +104,7 @@ class Broken:
 async def test_a_slot_that_dies_stops_the_worker_and_its_status_tells(world: World) -> None:
     world.send(job())
     process = world.process()
-    worker = Worker(process.settings, Broken(), process.leases, process.receiver)
+    worker = Worker(process.settings, process.services, process.permits, Broken(), process.receiver)
     assert await worker.run(process.stop, drain=False) == 1
     assert process.stop.is_set()
     await finish(world)
@@ -142,7 +142,7 @@ async def test_a_queue_out_of_reach_is_asked_less_and_less_often(world: World, f
     process.calls.fail("receive", *[fault] * 100)
     task = running(process)
     await asyncio.sleep(600)
-    assert 15 < process.calls.made.count("receive") < 60
+    assert 50 < process.calls.made.count("receive") < 150
     process.stop.set()
     began = asyncio.get_running_loop().time()
     assert await task == 0
@@ -177,21 +177,23 @@ class Handler:
 
 
 async def test_a_slot_closes_its_receiver_at_the_end(world: World) -> None:
-    receiver, stop = world.process().receiver(), asyncio.Event()
-    slot = asyncio.create_task(Slot(receiver, Handler(0), Intake(stop)).run())
+    process = world.process()
+    slot = process.slot(Handler(0))
+    task = asyncio.create_task(slot.run())
     await asyncio.sleep(1)
-    stop.set()
-    await slot
-    assert receiver.is_closed
+    process.stop.set()
+    await task
+    assert isinstance(slot._receiver, FakeReceiver)
+    assert slot._receiver.is_closed
 
 
 async def test_a_slot_that_is_aborted_has_ended_its_work_before_it_hands_back(world: World) -> None:
     world.send(job())
-    stop, handler = asyncio.Event(), Handler(100)
-    slot = Slot(world.process().receiver(), handler, Intake(stop))
+    process, handler = world.process(), Handler(100)
+    slot = process.slot(handler)
     task = asyncio.create_task(slot.run())
     await asyncio.sleep(1)
-    stop.set()
+    process.stop.set()
     slot.abort()
     await task
     assert handler.ended
@@ -201,9 +203,53 @@ async def test_a_slot_that_is_aborted_has_ended_its_work_before_it_hands_back(wo
 
 async def test_intake_counts_the_slots_that_are_busy(world: World) -> None:
     world.send(job())
-    intake = Intake(asyncio.Event())
-    slot = asyncio.create_task(Slot(world.process().receiver(), Handler(5), intake, drain=True).run())
+    process = world.process()
+    task = asyncio.create_task(process.slot(Handler(5), drain=True).run())
     await asyncio.sleep(1)
-    assert intake.busy == 1
-    await slot
-    assert intake.busy == 0
+    assert process.intake.busy == 1
+    await task
+    assert process.intake.busy == 0
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def fails_soon() -> None:
+    await asyncio.sleep(5)
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("duty", "status"), [(forever, 0), (fails_soon, 1)])
+async def test_a_duty_that_dies_stops_the_worker_and_its_status_tells(
+    world: World, duty: Duty, status: int
+) -> None:
+    world.send(job("j1", {"seconds": 10}))
+    process = world.process()
+    worker = Worker(process.services, process.permits, process.processor, process.receiver, [duty])
+    assert await worker.run(process.stop, drain=True) == status
+    assert world.results() == ["j1"]
+
+
+async def test_a_worker_is_ready_between_its_start_and_its_stop(world: World) -> None:
+    process = world.process()
+    assert process.vitals.ready() == ["the worker is starting"]
+    task = running(process)
+    await asyncio.sleep(1000)
+    assert (process.vitals.ready(), process.vitals.live()) == ([], [])
+    process.stop.set()
+    await task
+    assert process.vitals.ready() == ["the worker is stopping"]
+
+
+async def test_a_worker_without_a_single_permit_takes_no_message(world: World) -> None:
+    world.send(job())
+    process = world.process()
+    for index in range(2):
+        assert process.permits.retire(index)
+    task = running(process, drain=True)
+    await asyncio.sleep(60)
+    assert "receive" not in process.calls.made
+    process.permits.add(1)
+    assert await task == 0
+    assert world.results() == ["j1"]

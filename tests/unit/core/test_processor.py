@@ -15,7 +15,7 @@ from worker.faults import (
     InfrastructureFault,
     ServiceFault,
 )
-from worker.processor import DELIVERIES_BEFORE_GIVING_UP
+from worker.processor import DELIVERIES_BEFORE_A_COPY, SETBACKS_BEFORE_GIVING_UP
 from worker.settlement import Complete, DeadLetter, HandBack, History, Retry
 
 POISON = {
@@ -167,9 +167,9 @@ async def test_a_redelivery_deletes_the_sessions_of_all_deliveries_before_it(wor
     world.pool.max_sessions = 4
     number = world.send(job())
     process = world.process()
-    for count in range(3):
+    for permit in range(3):
         delivery = await process.take()
-        world.pool.use(IDENTIFIERS.of_delivery("default/j1", number, count))
+        world.pool.use(IDENTIFIERS.new(permit, f"default/j1/{number}"))
         await process.receiver().settle(delivery, HandBack())
     assert len(world.pool.sessions) == 3
     assert await process.process_one() == Complete()
@@ -180,7 +180,7 @@ async def test_a_redelivery_of_a_committed_job_deletes_the_sessions_before_it_as
     number = world.send(job())
     process = world.process()
     delivery = await process.take()
-    world.pool.use(IDENTIFIERS.of_delivery("default/j1", number, 0))
+    world.pool.use(IDENTIFIERS.new(0, f"default/j1/{number}"))
     world.send(job())
     await process.process_one()
     await process.receiver().settle(delivery, HandBack())
@@ -215,8 +215,13 @@ async def test_what_a_copy_carries_counts_on(world: World) -> None:
     world.send(job(), History(attempts=4, copies=6, reasons=("one",), first_enqueued_ms=7))
     process = world.process()
     process.calls.fail("execute", ExecutionLost("two"), after_effect=True)
+    assert await process.process_one() == Retry(
+        0, History(5, 7, ("one", "two"), first_enqueued_ms=7, origin=1)
+    )
     assert isinstance(await process.process_one(), DeadLetter)
-    assert (world.result().status, world.result().attempts) == ("infrastructure_failed", 5)
+    result = world.result()
+    assert (result.status, result.attempts, result.deliveries) == ("infrastructure_failed", 5, 8)
+    assert result.faults == ("one", "two")
 
 
 async def test_attempts_are_spaced_further_and_further_within_bounds(world: World) -> None:
@@ -234,14 +239,65 @@ async def test_attempts_are_spaced_further_and_further_within_bounds(world: Worl
     assert max(delays) > 30
 
 
-async def test_a_message_that_ended_too_many_workers_is_given_up_with_a_result(world: World) -> None:
+async def test_a_job_that_is_handed_back_again_and_again_gets_a_message_of_its_own_and_runs(
+    world: World,
+) -> None:
     world.send(job())
     process = world.process()
-    for _ in range(DELIVERIES_BEFORE_GIVING_UP):
+    for _ in range(DELIVERIES_BEFORE_A_COPY):
         await process.receiver().settle(await process.take(), HandBack())
-    assert isinstance(await process.process_one(), DeadLetter)
-    assert world.result().status == "infrastructure_failed"
-    assert "execute" not in process.calls.made
+    assert isinstance(await process.process_one(), Retry)
+    assert await process.process_one() == Complete()
+    assert (world.result().status, world.result().attempts) == ("succeeded", 1)
+
+
+async def test_a_job_that_the_pool_fails_while_it_serves_others_is_given_up_in_the_end(world: World) -> None:
+    process = world.process()
+    world.send(job("poison"))
+    for number in range(200):
+        if len(world.queue.left) == 1 or number % 3:
+            world.send(job(f"j{number}"))
+        delivery = await process.take()
+        is_poison = b'"poison"' in (delivery.body or b"")
+        if is_poison:
+            process.calls.fail("execute", InfrastructureFault("500"))
+        await process.receiver().settle(delivery, await process.processor.process(delivery))
+        if "poison" in world.results():
+            break
+        await asyncio.sleep(5)
+    result = world.result("poison")
+    assert (result.status, result.error and result.error.code) == ("infrastructure_failed", "refused")
+    assert result.deliveries > SETBACKS_BEFORE_GIVING_UP
+    await process.drain()
+
+
+async def test_an_outage_spends_no_attempts_but_those_of_its_beginning(
+    world: World,
+) -> None:
+    process = world.process()
+    for number in range(20):
+        world.send(job(f"j{number}"))
+    lost = ExecutionLost("the connection broke")
+    process.calls.fail("execute", *[None] * 5, *[lost] * 5, *[InfrastructureFault("refused"), lost] * 60)
+    assert await process.drain() == 0
+    results = [world.result(f"j{number}") for number in range(20)]
+    assert {result.status for result in results} == {"succeeded"}
+    assert sum(result.attempts - 1 for result in results) <= 5
+    assert world.queue.dead == []
+
+
+async def test_while_the_services_are_out_only_probes_are_taken_from_the_queue(world: World) -> None:
+    process = world.process()
+    for number in range(50):
+        world.send(job(f"j{number}"))
+    process.calls.fail("execute", *[InfrastructureFault("refused")] * 40)
+    task = asyncio.create_task(process.drain())
+    await asyncio.sleep(120)
+    assert process.calls.made.count("execute") < 30
+    assert process.vitals.ready() == ["services: refused"]
+    await task
+    assert len(world.results()) == 50
+    assert not any(delivery for _, delivery, _ in world.queue.settled)
 
 
 async def test_a_result_tells_where_the_time_went_and_who_made_it(world: World) -> None:

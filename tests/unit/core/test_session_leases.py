@@ -12,7 +12,7 @@ from worker.settlement import Complete, Retry
 
 
 async def run_and_fail(process: Process, fault: BaseException | None, owner: str | None = None) -> None:
-    async with process.leases.lend(IDENTIFIERS.random(), owner) as lease:
+    async with process.leases.lend("b/j/1", owner) as lease:
         await lease.execute("{}", 10)
         if fault:
             raise fault
@@ -162,13 +162,64 @@ async def test_a_failing_attempt_deletes_its_session_before_the_next(world: Worl
     assert await process.process_one() == Complete()
 
 
-def test_identifiers_can_be_derived_with_the_secret_alone() -> None:
-    mine, same, other = Identifiers(b"a"), Identifiers(b"a"), Identifiers(b"b")
-    assert mine.of_delivery("b/j", 1, 0) == same.of_delivery("b/j", 1, 0)
-    made = {mine.of_delivery(j, s, c) for j in ("b/j", "b/k") for s in (1, 2) for c in (0, 1)}
-    made |= {other.of_delivery("b/j", 1, 0), mine.random(), mine.random()}
-    assert len(made) == 11
-    assert all(4 <= len(name) <= 128 and name.replace("-", "").isalnum() for name in made)
+def test_identifiers_tell_their_owner_their_permit_and_their_job_to_who_has_the_secret() -> None:
+    mine, same, scoped, other = (
+        Identifiers(secret, scope) for secret, scope in ((b"a", ""), (b"a", ""), (b"a", "here"), (b"b", ""))
+    )
+    name = mine.new(7, "b/j/1")
+    assert (same.is_own(name), scoped.is_own(name), other.is_own(name)) == (True, False, False)
+    assert (same.of_permit(name, 7), same.of_permit(name, 70), other.of_permit(name, 7)) == (
+        True,
+        False,
+        False,
+    )
+    assert (scoped.of_job(name, "b/j/1"), same.of_job(name, "b/j/2"), other.of_job(name, "b/j/1")) == (
+        True,
+        False,
+        False,
+    )
+    kept = mine.new(599, None)
+    assert (mine.of_permit(kept, 599), mine.of_job(kept, "b/j/1")) == (True, False)
+    assert len({mine.new(7, "b/j/1") for _ in range(100)}) == 100
+    assert all(4 <= len(made) <= 128 and made.replace("-", "").isalnum() for made in (name, kept))
+
+
+async def test_a_job_whose_permit_is_lost_is_stopped_and_its_session_deleted(world: World) -> None:
+    process = world.process()
+    asyncio.get_running_loop().call_later(5, process.permits.lose, 0)
+    with pytest.raises(CapacityFault, match="permit was lost"):
+        async with process.leases.lend("b/j/1", None) as lease:
+            await lease.execute('{"seconds": 60}', 70)
+    assert asyncio.get_running_loop().time() < 10
+    assert not world.pool.sessions
+    assert process.permits.held == 1
+
+
+async def test_a_permit_lost_between_two_jobs_stops_neither(world: World) -> None:
+    process = world.process()
+    await run_and_fail(process, None)
+    process.permits.lose(0)
+    await run_and_fail(process, None)
+    assert not world.pool.sessions
+
+
+async def test_what_a_crash_of_this_instance_left_is_swept_and_nothing_else(world: World) -> None:
+    world.pool.max_sessions = 3
+    process = world.process()
+    for name in (IDENTIFIERS.new(0, "b/j/1"), "jsw-00000000-000-0000000000000000-0", "somebody-else"):
+        world.pool.use(name)
+    await process.leases.sweep()
+    assert list(world.pool.sessions) == ["jsw-00000000-000-0000000000000000-0", "somebody-else"]
+    for name in list(world.pool.sessions):
+        world.pool.delete(name)
+
+
+@pytest.mark.parametrize("fault", [InfrastructureFault("503"), ConfigurationFault("refused", "Allow it")])
+async def test_a_sweep_that_fails_does_not_hold_up_the_start(world: World, fault: Exception) -> None:
+    process = world.process()
+    process.calls.fail("identifiers", fault)
+    await process.leases.sweep()
+    assert process.calls.made == ["identifiers"]
 
 
 async def test_a_lease_tells_how_much_of_a_stream_arrives(world: World) -> None:

@@ -152,7 +152,7 @@ async def test_a_program_whose_answer_did_not_come_whole_is_run_again(
 ) -> None:
     world.send(job("j1", program))
     process: Process = world.process(max_attempts=3)
-    for attempts in (1, 2):
+    for attempts in (1, 2, 3):
         settlement = await process.process_one()
         assert isinstance(settlement, Retry)
         assert settlement.history.attempts == attempts

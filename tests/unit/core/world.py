@@ -11,6 +11,8 @@ from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_pool import FakePool, Pool
 from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
+from worker.breaker import Breaker
+from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.inputs import InputFetcher
 from worker.job_run import Services
@@ -21,10 +23,14 @@ from worker.progress import Progress
 from worker.result import Result
 from worker.session_leases import Identifiers, SessionLeases
 from worker.settings import WorkerSettings
+from worker.slot import Intake, Slot
+from worker.suspects import Company, Suspects
+from worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
     from worker.settlement import History, Settlement
+    from worker.slot import Handler
 
 IDENTIFIERS = Identifiers(b"a secret of the deployment")
 
@@ -54,26 +60,39 @@ class Process:
         self.calls, self.settings = calls or Calls(), settings(**values)
         self.blobs = self.blobs_class(world.account, self.calls)
         self.permits = Permits(self.settings.max_sessions)
-        self.leases = SessionLeases(self.pool_class(world.pool, self.calls), self.permits, self.settings)
-        container = self.settings.results_container
+        self.leases = SessionLeases(
+            self.pool_class(world.pool, self.calls), self.permits, IDENTIFIERS, self.settings
+        )
+        self.vitals, container = Vitals(), self.settings.results_container
+        self.cancellations = Cancellations(self.blobs, container)
         self.committer = Committer(
             self.blobs, container, Progress(self.blobs, container), self.settings.wait_in_hand_seconds
         )
-        services = Services(
+        self.services = Services(
             store=self.blobs,
             inputs=InputFetcher(self.blobs, self.settings),
             leases=self.leases,
-            identifiers=IDENTIFIERS,
             committer=self.committer,
+            breaker=Breaker("services", self.vitals),
+            company=Company(),
+            suspects=Suspects(self.blobs, container),
+            cancellations=self.cancellations,
+            vitals=self.vitals,
             settings=self.settings,
         )
-        self.processor = Processor(services)
-        self.worker = Worker(self.settings, self.processor, self.leases, self.receiver)
+        self.processor = Processor(self.services)
+        self.worker = Worker(self.services, self.permits, self.processor, self.receiver)
         self.stop = asyncio.Event()
         self._queue = world.queue
 
     def receiver(self) -> FakeReceiver:
         return self.receiver_class(self._queue, self.calls)
+
+    def slot(self, handler: Handler, *, drain: bool = False) -> Slot:
+        """A slot of this process with a handler of the test's own; stopped as the process is."""
+        queue = Breaker("queue", self.vitals, failures=1, parties=1)
+        self.intake = Intake(self.stop, queue, self.services.breaker, self.permits, look_ahead=1)
+        return Slot("slot", self.receiver(), handler, self.intake, self.vitals, drain=drain)
 
     async def drain(self) -> int:
         """Work until the queue is empty."""
