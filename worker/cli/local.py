@@ -43,6 +43,7 @@ def command() -> None:
         "jsworker local up",
         "jsworker local up --max-sessions 16 --state /tmp/stack",
         "jsworker local up --foreground",
+        "jsworker local up --faults faults.json",
     ),
 )
 @STATE
@@ -58,7 +59,7 @@ def command() -> None:
     show_default=True,
     help="Seconds without use after which a session is released.",
 )
-@click.option("--quirks", "quirks_file", type=FILE, help="Which quirks of the service the pool shows.")
+@click.option("--faults", "faults_file", type=FILE, help="What goes wrong; may be changed meanwhile.")
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Confine nothing: programs can do all that you can.")
 @click.option("--foreground", is_flag=True, help="Stay until interrupted.")
 def up(state: Path, max_sessions: int | None, *, foreground: bool, **options: Any) -> None:  # noqa: ANN401 - click's

@@ -26,8 +26,8 @@ LAUNCHER = Path(__file__).parent / "node" / "azurite.js"
 INSTALL = "run `make setup`, or install the extra `local` and the packages of worker/local/node with npm"
 
 
-def command(directory: Path, port: int, key: str, log: Path) -> Command:
-    """The command that serves the blobs kept in this directory, on this port (0: any).
+def command(directory: Path, port: int, key: str, log: Path, faults: Path | None = None) -> Command:
+    """The command that serves the blobs kept in this directory, on this port (0: any), with these faults.
 
     Raises:
         StackError: Node or Azurite is not installed.
@@ -36,7 +36,7 @@ def command(directory: Path, port: int, key: str, log: Path) -> Command:
         raise StackError(f"Azurite, the local blob store, is not installed: {INSTALL}")
     return Command(
         name="blob store",
-        arguments=(node(), str(LAUNCHER), str(directory), str(port)),
+        arguments=(node(), str(LAUNCHER), str(directory), str(port), *([str(faults)] if faults else [])),
         log=log,
         hello=HTTP_HELLO,
         answer=HTTP_ANSWER,

@@ -20,7 +20,7 @@ class StackConfig:
     cooldown_seconds: float = 300
     spares: int = 1
     unsafe_no_sandbox: bool = False
-    quirks_file: Path | None = None
+    faults_file: Path | None = None
 
     def pool_arguments(self) -> tuple[str, ...]:
         """The options that are the session pool's, in its spelling."""
@@ -31,13 +31,16 @@ class StackConfig:
         }
         return (
             *(f"{option}={value}" for option, value in numbers.items()),
-            *([f"--quirks={self.quirks_file.absolute()}"] if self.quirks_file else []),
             *(["--unsafe-no-sandbox"] if self.unsafe_no_sandbox else []),
         )
 
     def arguments(self) -> tuple[str, ...]:
         """The options that `parse` makes this configuration of again, wherever it runs."""
-        return (f"--state-dir={self.state_dir.absolute()}", *self.pool_arguments())
+        return (
+            f"--state-dir={self.state_dir.absolute()}",
+            *([f"--faults={self.faults_file.absolute()}"] if self.faults_file else []),
+            *self.pool_arguments(),
+        )
 
 
 def parse(arguments: Sequence[str] | None) -> tuple[StackConfig, int | None]:
@@ -47,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[StackConfig, int | None]:
     parser.add_argument("--max-sessions", type=int, default=StackConfig.max_sessions)
     parser.add_argument("--cooldown", type=float, default=StackConfig.cooldown_seconds)
     parser.add_argument("--spares", type=int, default=StackConfig.spares)
-    parser.add_argument("--quirks", type=Path, default=None)
+    parser.add_argument("--faults", type=Path, default=None)
     parser.add_argument("--unsafe-no-sandbox", action="store_true")
     parser.add_argument("--announce-fd", type=int, default=None, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -57,6 +60,6 @@ def parse(arguments: Sequence[str] | None) -> tuple[StackConfig, int | None]:
         cooldown_seconds=given.cooldown,
         spares=given.spares,
         unsafe_no_sandbox=given.unsafe_no_sandbox,
-        quirks_file=given.quirks,
+        faults_file=given.faults,
     )
     return config, given.announce_fd

@@ -31,10 +31,14 @@ def commands(config: StackConfig, state: StateDirectory) -> dict[str, Command]:
     """What the stack consists of, by role."""
     logs = state.folder("logs")
     return {
-        "broker": _broker(state, logs / "broker.log"),
+        "broker": _broker(config, state, logs / "broker.log"),
         "pool": _pool(config, state, logs / "pool.log"),
         "blobs": azurite.command(
-            state.folder("blobs"), state.port("blobs"), state.key("storage").read_text(), logs / "blobs.log"
+            state.folder("blobs"),
+            state.port("blobs"),
+            state.key("storage").read_text(),
+            logs / "blobs.log",
+            state.faults_link if config.faults_file else None,
         ),
     }
 
@@ -59,12 +63,17 @@ def environment(config: StackConfig, state: StateDirectory, children: Mapping[st
     }
 
 
-def _broker(state: StateDirectory, log: Path) -> Command:
+def _faults(config: StackConfig, state: StateDirectory) -> tuple[str, ...]:
+    return (f"--faults={state.faults_link}",) if config.faults_file else ()
+
+
+def _broker(config: StackConfig, state: StateDirectory, log: Path) -> Command:
     arguments = (
         f"--data={state.folder('broker')}",
         f"--queues={state.queues_file}",
         f"--port={state.port('broker')}",
         f"--key-file={state.key('servicebus')}",
+        *_faults(config, state),
         "--die-with-parent",
     )
     return Command(
@@ -82,6 +91,7 @@ def _pool(config: StackConfig, state: StateDirectory, log: Path) -> Command:
         f"--port={state.port('pool')}",
         f"--token-file={state.key('pool')}",
         *config.pool_arguments(),
+        *_faults(config, state),
         "--die-with-parent",
     )
     return Command(

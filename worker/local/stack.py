@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from worker.local import azurite, roles
 from worker.local.config import StackConfig, parse
+from worker.local.faults import FaultsError, read_faults
 from worker.local.state import StateDirectory
 from worker.local.supervised import Child, Command, StackError
 
@@ -27,7 +28,8 @@ class LocalStack:
     """A local stack that runs inside the context; enter it in the main thread.
 
     Raises:
-        StackError: on entering, when the directory is in use or one of the three does not start.
+        StackError: on entering, when the directory is in use, the faults cannot be read, or one of the three
+            does not start.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class LocalStack:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            self._check_faults()
             stack.enter_context(self._state.held())
             stack.push_async_callback(self._stop)
             await self._start()
             await self._make_ready()
+            self._begin_faults()
             self._exit = stack.pop_all()
         return self
 
@@ -92,6 +96,18 @@ class LocalStack:
             pids={role: child.pid for role, child in self._children.items()},
             environment=self.environment,
         )
+
+    def _check_faults(self) -> None:
+        try:
+            if self._config.faults_file:
+                read_faults(self._config.faults_file)
+        except FaultsError as error:
+            raise StackError(str(error)) from error
+
+    def _begin_faults(self) -> None:
+        """Only now: a stack whose services are down could not be made ready."""
+        if self._config.faults_file:
+            self._state.begin_faults(self._config.faults_file)
 
     async def _stop(self) -> None:
         await asyncio.gather(*(child.stop() for child in self._children.values()))

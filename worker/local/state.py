@@ -38,6 +38,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.queues_file = self.path / "queues.json"
+        self.faults_link = self.path / "faults.link"
         self._lock_file = self.path / "stack.lock"
         self._stack_file = self.path / "stack.json"
         self._ports_file = self.path / "ports.json"
@@ -60,6 +61,7 @@ class StateDirectory:
                 yield
             finally:
                 self._stack_file.unlink(missing_ok=True)
+                self.faults_link.unlink(missing_ok=True)
                 _write(lock, None)
 
     def _acquire(self, lock: int) -> None:
@@ -78,6 +80,7 @@ class StateDirectory:
         for process in self._recorded_children():
             process.end(grace_seconds=1)
         self._stack_file.unlink(missing_ok=True)
+        self.faults_link.unlink(missing_ok=True)
 
     def holder(self) -> Process | None:
         """The process that holds the directory; None when none does."""
@@ -124,6 +127,10 @@ class StateDirectory:
             raise StackError(
                 f"{self.queues_file} declares no queue ({error}). Mend it, or remove it to have the default."
             ) from error
+
+    def begin_faults(self, file: Path) -> None:
+        """Let the services have the faults of this file, which they follow by way of a link."""
+        self.faults_link.symlink_to(file.absolute())
 
     def record(
         self, ports: Mapping[str, int], pids: Mapping[str, int], environment: Mapping[str, str]

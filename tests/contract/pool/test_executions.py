@@ -4,7 +4,8 @@ import aiohttp
 import pytest
 
 from tests.contract.pool.service import Service, StartPool
-from worker.local.pool import Quirks
+from worker.local.faults import PoolFaults
+from worker.local.switches import Switches
 
 
 async def test_the_call_of_the_tutorial_prints_hello_world(service: Service) -> None:
@@ -135,7 +136,7 @@ async def test_the_first_preview_takes_and_gives_the_wrapped_shape(service: Serv
 
 
 async def test_a_pool_that_wants_the_wrapped_shape_names_what_is_missing(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(wrapped_body=True))
+    service = await start_pool(faults=Switches(PoolFaults(wrapped_body=True)))
     status, answer = await service.call("POST", "/executions", identifier="test", json={"code": "1"})
     assert (status, answer["error"]["code"]) == (400, "SessionPropertiesMissing")
     wrapped = {"properties": {"code": "1"}}
@@ -144,13 +145,13 @@ async def test_a_pool_that_wants_the_wrapped_shape_names_what_is_missing(start_p
 
 
 async def test_a_synchronous_run_may_be_answered_with_202(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(accepted_status=True))
+    service = await start_pool(faults=Switches(PoolFaults(accepted_status=True)))
     status, answer = await service.call("POST", "/executions", identifier="test", json={"code": "1"})
     assert (status, answer["status"]) == (202, "Succeeded")
 
 
 async def test_an_answer_may_be_cut_off(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(cut_answers=True))
+    service = await start_pool(faults=Switches(PoolFaults(cut_answers=True)))
     with pytest.raises(aiohttp.ClientPayloadError):
         await service.execute("1")
 

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.contract.pool.service import Service, StartPool
-from worker.local.pool import Quirks
+from worker.local.faults import PoolFaults
+from worker.local.switches import Switches
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "a-token-for-tests", "Basic a-token-for-tests"])
@@ -26,11 +27,11 @@ async def test_a_malformed_identifier_is_refused(service: Service, identifier: s
 
 
 async def test_a_token_can_be_refused_once(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(unauthorized_once=True))
+    service = await start_pool(faults=Switches(PoolFaults(unauthorized_once=True)))
     assert (await service.call("GET", "/listSessions"))[0] == 401
     assert (await service.call("GET", "/listSessions"))[0] == 200
 
 
 async def test_the_service_can_be_unavailable(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(unavailable_rate=1.0))
+    service = await start_pool(faults=Switches(PoolFaults(unavailable_rate=1.0)))
     assert (await service.call("GET", "/listSessions"))[0] == 503

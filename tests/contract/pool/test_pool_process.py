@@ -145,12 +145,12 @@ def test_without_a_sandbox_it_runs_only_on_demand_and_says_so(folder: Path) -> N
         assert all_end(under)
 
 
-def test_an_unknown_quirk_is_refused(folder: Path) -> None:
-    (folder / "quirks.json").write_text('{"typo": true}')
+def test_an_unknown_fault_is_refused(folder: Path) -> None:
+    (folder / "faults.json").write_text('{"pool": {"typo": true}}')
     command = [sys.executable, "-m", "worker.local.pool", "--token-file", str(folder / "token")]
-    command += ["--quirks", str(folder / "quirks.json")]
+    command += ["--faults", str(folder / "faults.json")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
-    assert (run.returncode, "unknown quirks: typo" in run.stderr) == (1, True)
+    assert (run.returncode, "pool.typo: Extra inputs" in run.stderr) == (1, True)
 
 
 def test_where_namespaces_are_not_allowed_it_says_how_to_allow_them(folder: Path) -> None:

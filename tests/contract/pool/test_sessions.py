@@ -1,11 +1,12 @@
 import asyncio
 import time
+from typing import Literal
 
 import pytest
 
 from tests.contract.pool.service import Service, StartPool
-from worker.local.pool import Quirks
-from worker.local.pool.quirks import WhenFull
+from worker.local.faults import PoolFaults
+from worker.local.switches import Switches
 
 LOOP = "while (true);"
 
@@ -20,13 +21,13 @@ async def test_a_full_pool_refuses_a_new_session_until_one_is_released(start_poo
 
 
 @pytest.mark.parametrize(
-    ("quirk", "status", "text"),
-    [(WhenFull.NOT_FOUND, 404, "no session available"), (WhenFull.ALLOCATING, 500, "allocating pod")],
+    ("way", "status", "text"),
+    [("404", 404, "no session available"), ("500", 500, "allocating pod")],
 )
 async def test_a_full_pool_can_say_so_in_other_ways(
-    start_pool: StartPool, quirk: WhenFull, status: int, text: str
+    start_pool: StartPool, way: Literal["404", "500"], status: int, text: str
 ) -> None:
-    service = await start_pool(max_sessions=1, quirks=Quirks(when_full=quirk))
+    service = await start_pool(max_sessions=1, faults=Switches(PoolFaults(when_full=way)))
     await service.execute("1", identifier="first")
     answered, body = await service.call("POST", "/executions", identifier="second", json={"code": "1"})
     assert (answered, text in body["error"]["message"]) == (status, True)
@@ -96,15 +97,15 @@ async def test_a_burst_of_clients_never_gets_more_sessions_than_there_are(start_
 
 
 async def test_an_allocation_can_be_slow(start_pool: StartPool) -> None:
-    service = await start_pool(quirks=Quirks(allocation_seconds=0.5))
+    service = await start_pool(faults=Switches(PoolFaults(allocation_seconds=0.5)))
     started = time.monotonic()
     await service.execute("1")
     assert time.monotonic() - started >= 0.5
 
 
 @pytest.mark.parametrize("refusal", [405, 501])
-async def test_a_pool_can_refuse_releases(start_pool: StartPool, refusal: int) -> None:
-    service = await start_pool(quirks=Quirks(delete_refused=refusal))
+async def test_a_pool_can_refuse_releases(start_pool: StartPool, refusal: Literal[405, 501]) -> None:
+    service = await start_pool(faults=Switches(PoolFaults(delete_refused=refusal)))
     await service.execute("1")
     assert (await service.call("DELETE", "/session", identifier="test"))[0] == refusal
     assert await service.allocated() == ["test"]

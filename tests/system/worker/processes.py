@@ -88,11 +88,11 @@ def killed(settings: Mapping[str, str], log: Path) -> Iterator[Worker]:
 
 
 @contextmanager
-def pool(folder: Path, token: str, *options: str, **quirks: object) -> Iterator[dict[str, str]]:
-    """A session pool of its own, with these quirks; the settings for a worker to use it."""
+def pool(folder: Path, token: str, *options: str, **faults: object) -> Iterator[dict[str, str]]:
+    """A session pool of its own, with these faults; the settings for a worker to use it."""
     (folder / "token").write_text(token)
-    (folder / "quirks.json").write_text(json.dumps(quirks))
-    files = (f"--token-file={folder / 'token'}", f"--quirks={folder / 'quirks.json'}")
+    (folder / "faults.json").write_text(json.dumps({"pool": faults}))
+    files = (f"--token-file={folder / 'token'}", f"--faults={folder / 'faults.json'}")
     command = [sys.executable, "-m", "worker.local.pool", *files, *options]
     with (
         (folder / "pool.log").open("ab") as stderr,

@@ -15,7 +15,7 @@ configs = st.builds(
     cooldown_seconds=st.floats(0, 3600, allow_nan=False),
     spares=st.integers(0, 10),
     unsafe_no_sandbox=st.booleans(),
-    quirks_file=st.none() | paths,
+    faults_file=st.none() | paths,
 )
 
 
@@ -25,7 +25,7 @@ def test_the_command_line_made_of_a_configuration_reads_back_as_it(config: Stack
 
 
 def test_relative_paths_are_made_absolute_for_a_process_elsewhere() -> None:
-    config = StackConfig(state_dir=Path("state"), quirks_file=Path("quirks.json"))
+    config = StackConfig(state_dir=Path("state"), faults_file=Path("faults.json"))
     parsed, _ = parse(config.arguments())
     assert parsed.state_dir == Path.cwd() / "state"
-    assert parsed.quirks_file == Path.cwd() / "quirks.json"
+    assert parsed.faults_file == Path.cwd() / "faults.json"

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,9 +16,12 @@ from pydantic import ValidationError
 from worker.local.broker.config import BrokerConfig, ConfigError, read_queues
 from worker.local.broker.log import JsonLines
 from worker.local.broker.server import Broker
+from worker.local.faults import BrokerFaults, FaultsError
+from worker.local.switches import FaultsFile, Switches
 from worker.local.validation import explain
 
 _SET_PARENT_DEATH_SIGNAL = 1
+_log = logging.getLogger("jsworker.broker")
 _SWITCH_INTERVAL_SECONDS = 0.001  # the thread that committed must not wait long for the interpreter
 
 
@@ -33,10 +37,11 @@ def main() -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     try:
         config = _read_config(arguments)
-    except (ConfigError, OSError) as error:
+        faults = _read_faults(arguments)
+    except (ConfigError, FaultsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return asyncio.run(_serve(config, arguments.ready_fd))
+    return asyncio.run(_serve(config, faults, arguments.ready_fd))
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -48,6 +53,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--token-file", type=Path, help="file with accepted bearer tokens, one a line")
     parser.add_argument("--ready-fd", type=int, default=1, help="where to write the ready line")
     parser.add_argument("--die-with-parent", action="store_true", help="be killed when the parent ends")
+    parser.add_argument("--faults", type=Path, help="JSON file with the faults to have; may change")
     return parser.parse_args()
 
 
@@ -65,11 +71,22 @@ def _read_config(arguments: argparse.Namespace) -> BrokerConfig:
         raise ConfigError(explain(error)) from error
 
 
-async def _serve(config: BrokerConfig, ready_fd: int) -> int:
+def _read_faults(arguments: argparse.Namespace) -> Switches[BrokerFaults]:
+    faults = Switches(BrokerFaults(), _tell)
+    if arguments.faults:
+        faults.follow(FaultsFile(arguments.faults), attrgetter("broker"))
+    return faults
+
+
+def _tell(event: str, /, **fields: object) -> None:
+    _log.info(event, extra=fields)
+
+
+async def _serve(config: BrokerConfig, faults: Switches[BrokerFaults], ready_fd: int) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with Broker(config) as broker:
+    async with Broker(config, faults) as broker:
         os.write(ready_fd, json.dumps({"ready": True, "port": broker.port}).encode() + b"\n")
         waits = [asyncio.ensure_future(event.wait()) for event in (stopped, broker.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -21,8 +21,11 @@ from worker.local.broker.errors import (
 )
 from worker.local.broker.management import Management
 from worker.local.broker.nodes import CBS, Node
+from worker.local.broker.outlet import Outlet
 from worker.local.broker.queues import Queue
 from worker.local.broker.session import Serve, Session
+from worker.local.faults import BrokerFaults
+from worker.local.switches import Switches
 
 FRAME_LIMIT: Final = 65536
 _LEAST_FRAME_LIMIT: Final = 512
@@ -36,8 +39,13 @@ class Connection(asyncio.Protocol):
     """Speaks AMQP with one peer. Whatever the peer sends, at worst this connection ends."""
 
     def __init__(
-        self, queues: Mapping[str, Queue], tokens: TokenCheck, connections: set["Connection"]
+        self,
+        queues: Mapping[str, Queue],
+        tokens: TokenCheck,
+        connections: set["Connection"],
+        faults: Switches[BrokerFaults],
     ) -> None:
+        self._faults = faults
         self.peer_frame_limit = _LEAST_FRAME_LIMIT
         self._queues = queues
         self._tokens = tokens
@@ -49,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._opened = False
         self._writing_paused = False
         self._transport: asyncio.Transport
+        self.outlet: Outlet
 
     @property
     def writable(self) -> bool:
@@ -60,11 +69,13 @@ class Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("the broker speaks over streams")
         self._transport = transport
+        self.outlet = Outlet(transport, self._faults)
         self._connections.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Take no more messages for this peer."""
         self._connections.discard(self)
+        self.outlet.lost()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
@@ -95,15 +106,14 @@ class Connection(asyncio.Protocol):
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Send frames; what is sent after the end is dropped."""
-        if not self._transport.is_closing():
-            self._transport.write(b"".join(pieces))
+        self.outlet.write(b"".join(pieces))
 
     def close(self) -> None:
         """End the connection as the broker stops."""
         if self._opened:
             problem = AmqpError("amqp:connection:forced", "the broker is stopping")
             self.write([frames.frame(0, frames.CLOSE, [frames.error(problem)])])
-        self._transport.close()
+        self.outlet.end()
 
     def find_queue(self, node: Node) -> Queue:
         """Return the queue of a node that this peer may use."""
@@ -144,7 +154,7 @@ class Connection(asyncio.Protocol):
             return 0
         self.write([expected])
         if header != expected:
-            self._transport.close()
+            self.outlet.end()
         return len(expected)
 
     def _take_sasl_header(self, data: bytes, position: int) -> int:
@@ -191,7 +201,7 @@ class Connection(asyncio.Protocol):
             raise AmqpError(ILLEGAL_STATE, "the first performative must be open")
         elif frame.code == frames.CLOSE:
             self.write([frames.frame(0, frames.CLOSE, [])])
-            self._transport.close()
+            self.outlet.end()
         elif frame.code == frames.BEGIN:
             self._begin(channel, frame.fields)
         elif frame.code == frames.END:
@@ -227,4 +237,4 @@ class Connection(asyncio.Protocol):
         )
         if self._opened:
             self.write([frames.frame(0, frames.CLOSE, [frames.error(problem)])])
-        self._transport.close()
+        self.outlet.end()

@@ -15,10 +15,15 @@ MESSAGE_SIZE_EXCEEDED: Final = "amqp:link:message-size-exceeded"
 ARGUMENT_ERROR: Final = "com.microsoft:argument-error"
 MESSAGE_LOCK_LOST: Final = "com.microsoft:message-lock-lost"
 MESSAGE_NOT_FOUND: Final = "com.microsoft:message-not-found"
+SERVER_BUSY: Final = "com.microsoft:server-busy"
 DEAD_LETTER: Final = "com.microsoft:dead-letter"
 
 LOCK_LOST_TEXT: Final = (
     "The lock supplied is invalid. Either the lock expired, or the message has already been settled."
+)
+SERVER_BUSY_TEXT: Final = (
+    "The request was terminated because the entity is being throttled. Error code: 50009. "
+    "Please wait 2 seconds and try again."
 )
 
 

@@ -157,11 +157,9 @@ class ConsumerLink(ResponseLink):
         return True
 
     def take_unsettled(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Take out the deliveries in this range, with their lock tokens."""
-        if first == last:
-            token = self.unsettled.pop(first, None)
-            return [] if token is None else [(first, token)]
-        numbers = [number for number in self.unsettled if first <= number <= last]
+        """Take out the deliveries in this range, with their lock tokens; none whose settlement is lost."""
+        in_range = [first] if first == last else [n for n in self.unsettled if first <= n <= last]
+        numbers = [number for number in in_range if number in self.unsettled and not self._loses_settlement()]
         return [(number, self.unsettled.pop(number)) for number in numbers]
 
     def on_flow(self, fields: list[object]) -> None:
@@ -179,6 +177,9 @@ class ConsumerLink(ResponseLink):
         """Take no more messages; locks of delivered ones stay until they expire."""
         self._open = False
         self.unsettled.clear()
+
+    def _loses_settlement(self) -> bool:
+        return self.queue.faults.happens("lose_settlement_rate")
 
     def _send(self, token: bytes, data: bytes) -> int:
         return self._carrier.transfer(self._handle, token, data, settled=self._delete) if self._open else 0

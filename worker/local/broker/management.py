@@ -14,6 +14,7 @@ from worker.local.broker.errors import (
     MESSAGE_LOCK_LOST,
     MESSAGE_NOT_FOUND,
     NOT_IMPLEMENTED,
+    SERVER_BUSY,
     AmqpError,
 )
 from worker.local.broker.links import text_or_none
@@ -21,7 +22,8 @@ from worker.local.broker.message import parse
 from worker.local.broker.queues import Queue
 from worker.local.broker.values import DeadLetter, LockLostError, Message, MessageNotFoundError
 
-_OK, _NO_CONTENT, _BAD_REQUEST, _NOT_FOUND, _GONE, _NOT_IMPLEMENTED = 200, 204, 400, 404, 410, 501
+_OK, _NO_CONTENT, _BAD_REQUEST, _NOT_FOUND, _GONE = 200, 204, 400, 404, 410
+_NOT_IMPLEMENTED, _BUSY = 501, 503
 _VENDOR = "com.microsoft:"
 _MOST_PEEKED = 1000
 _T = TypeVar("_T")
@@ -54,7 +56,7 @@ class Management:
         except DecodeError as error:
             _fail(reply, _BAD_REQUEST, AmqpError(ARGUMENT_ERROR, str(error)))
         except AmqpError as error:
-            _fail(reply, _BAD_REQUEST, error)
+            _fail(reply, _BUSY if error.condition == SERVER_BUSY else _BAD_REQUEST, error)
 
     def renew_lock(self, body: Body, reply: Reply) -> None:
         """Renew locks; answers until when they hold."""
@@ -94,6 +96,8 @@ class Management:
 
     def update_disposition(self, body: Body, reply: Reply) -> None:
         """Settle messages by their lock tokens, where the link they came over is gone."""
+        if self.queue.faults.happens("lose_settlement_rate"):
+            return
         status = _field(body, "disposition-status", str)
         why = DeadLetter(
             text_or_none(body, "deadletter-reason"), text_or_none(body, "deadletter-description")
@@ -109,7 +113,8 @@ class Management:
                 self.queue.dead_letter(token, why, _nothing)
             else:
                 raise AmqpError(ARGUMENT_ERROR, f"there is no disposition {status}")
-        self.queue.after_commit(partial(_ok, reply, encode.EMPTY_MAP))
+        if not self.queue.faults.happens("withhold_settlement_rate"):
+            self.queue.after_commit(partial(_ok, reply, encode.EMPTY_MAP))
 
     def _show(self, messages: list[Message], reply: Reply) -> None:
         rendered = [data for message in messages if (data := self.queue.render(message)) is not None]

@@ -160,18 +160,18 @@ def render_response(correlation_id: bytes, properties: bytes, body: bytes) -> by
     )
 
 
-def render(message: Message, content: Content) -> bytes:
-    """Encode a message for one delivery."""
+def render(message: Message, content: Content, skew: float = 0.0) -> bytes:
+    """Encode a message for one delivery, by a clock that is `skew` seconds ahead."""
     header = content.header + encode.boolean(not message.delivery_count) + encode.uint(message.delivery_count)
     annotations = content.annotations + _ANNOTATIONS % (
-        _LONG(encode.milliseconds(message.enqueued_at)),
+        _LONG(encode.milliseconds(message.enqueued_at + skew)),
         _LONG(message.sequence_number),
         _LONG(message.key),
         _INT(message.state),
     )
     count = content.annotation_count + 8
     if message.token is not None:
-        annotations += _LOCKED_UNTIL + encode.timestamp(message.locked_until)
+        annotations += _LOCKED_UNTIL + encode.timestamp(message.locked_until + skew)
         count += 2
     return b"".join(
         (

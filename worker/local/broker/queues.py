@@ -9,10 +9,13 @@ from typing import Protocol
 
 from worker.local.broker.config import QueueSettings
 from worker.local.broker.duplicates import DuplicateWindow
+from worker.local.broker.errors import SERVER_BUSY, SERVER_BUSY_TEXT, AmqpError
 from worker.local.broker.message import Incoming, render
 from worker.local.broker.queue_rules import QueueRules
 from worker.local.broker.store import Store
 from worker.local.broker.values import DeadLetter, LockLostError, Message
+from worker.local.faults import BrokerFaults
+from worker.local.switches import Switches
 
 Action = Callable[[], object]
 
@@ -41,8 +44,9 @@ class Queue:
     connects again can still settle, and a delivery that was under way is counted when its lock expires.
     """
 
-    def __init__(self, settings: QueueSettings, store: Store) -> None:
+    def __init__(self, settings: QueueSettings, store: Store, faults: Switches[BrokerFaults]) -> None:
         self.settings = settings
+        self.faults = faults
         self._store = store
         self._id, last_sequence = store.open_queue(settings.name.lower())
         self._rules = QueueRules(settings, partial(os.urandom, 16), last_sequence)
@@ -59,6 +63,8 @@ class Queue:
 
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
         """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
+        if self.faults.happens("busy_rate"):
+            raise AmqpError(SERVER_BUSY, SERVER_BUSY_TEXT)
         now = self._now()
         numbers = [self._accept(message, now) for message in messages]
         self._store.save_sequence(self._id, self._rules.last_sequence)
@@ -100,12 +106,14 @@ class Queue:
 
     def renew(self, tokens: Iterable[bytes]) -> list[float]:
         """Renew locks; returns until when they hold. The caller waits for the commit."""
+        if self.faults.happens("refuse_renewal_rate"):
+            raise LockLostError
         now = self._now()
         until = []
         for token in tokens:
             message = self._rules.renew(token, now)
             self._store.save(self._id, message)
-            until.append(message.locked_until)
+            until.append(message.locked_until + self.faults.now.clock_skew_seconds)
         return until
 
     def cancel_scheduled(self, sequence_numbers: Iterable[int], then: Action) -> None:
@@ -129,7 +137,7 @@ class Queue:
     def render(self, message: Message) -> bytes | None:
         """Encode a message from its committed content; None when it is gone."""
         content = self._store.content(self._id, message.key)
-        return None if content is None else render(message, content)
+        return None if content is None else render(message, content, self.faults.now.clock_skew_seconds)
 
     def _accept(self, incoming: Incoming, now: float) -> int:
         if self._window is not None and incoming.message_id is not None:
@@ -179,11 +187,13 @@ class Queue:
             return
         data = self.render(message)
         if data is None or not consumer.deliver(token, data):
-            self._give_up(token)
+            self._give_back(self.release, token)
+        elif self.faults.happens("duplicate_delivery_rate"):
+            self._give_back(self.abandon, token)
 
-    def _give_up(self, token: bytes) -> None:
+    def _give_back(self, how: Callable[[bytes, Action], None], token: bytes) -> None:
         try:
-            self.release(token, _nothing)
+            how(token, _nothing)
         except LockLostError:
             return
 

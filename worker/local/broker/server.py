@@ -11,6 +11,8 @@ from worker.local.broker.config import POLICY_NAME, BrokerConfig
 from worker.local.broker.connection import Connection
 from worker.local.broker.queues import Queue
 from worker.local.broker.store import Store
+from worker.local.faults import BrokerFaults
+from worker.local.switches import Switches
 
 _TICK_SECONDS = 0.05
 
@@ -20,9 +22,11 @@ _log = logging.getLogger(__name__)
 class Broker:
     """A broker on 127.0.0.1, from `async with` to its end."""
 
-    def __init__(self, config: BrokerConfig) -> None:
+    def __init__(self, config: BrokerConfig, faults: Switches[BrokerFaults] | None = None) -> None:
         self.failed = asyncio.Event()
         self._config = config
+        self._faults = faults or Switches(BrokerFaults())
+        self._hangs = False
         self._connections: set[Connection] = set()
         self._queues: dict[str, Queue] = {}
         self._store: Store
@@ -46,11 +50,14 @@ class Broker:
         self._config.data_dir.mkdir(parents=True, exist_ok=True)
         self._store = Store(self._config.data_dir / "broker.sqlite3", self._give_up)
         self._queues = {
-            settings.name.lower(): Queue(settings, self._store) for settings in self._config.queues
+            settings.name.lower(): Queue(settings, self._store, self._faults)
+            for settings in self._config.queues
         }
         tokens = TokenCheck(self._config.key, self._config.accepted_tokens)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._queues, tokens, self._connections), "127.0.0.1", self._config.port
+            lambda: Connection(self._queues, tokens, self._connections, self._faults),
+            "127.0.0.1",
+            self._config.port,
         )
         self._tick()
         return self
@@ -69,9 +76,30 @@ class Broker:
         await self._server.wait_closed()
 
     def _tick(self) -> None:
-        for queue in self._queues.values():
+        self._faults.refresh()
+        self._hang()
+        self._drop_connections()
+        for queue in () if self._hangs else self._queues.values():
             queue.tick()
         self._ticker = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+
+    def _hang(self) -> None:
+        """Stop or go on with all connections when the switch was turned."""
+        if self._hangs == self._faults.now.hang:
+            return
+        self._hangs = self._faults.now.hang
+        for connection in self._connections:
+            if self._hangs:
+                connection.outlet.freeze()
+            else:
+                connection.outlet.thaw()
+
+    def _drop_connections(self) -> None:
+        rate = self._faults.now.drop_connections_rate
+        in_a_tick = 1 - (1 - rate) ** _TICK_SECONDS
+        for connection in list(self._connections) if rate else ():
+            if self._faults.happens_at("drop_connections_rate", in_a_tick):
+                connection.outlet.reset()
 
     def _give_up(self, error: sqlite3.Error) -> None:
         _log.critical("store_failed", extra={"error": str(error)})

@@ -168,6 +168,7 @@ class Session:
 
     def _apply(self, queue: Queue, number: int, token: bytes, state: Described, *, echo: bool) -> None:
         done = frames.outcome(state.descriptor if isinstance(state.descriptor, int) else 0)
+        echo = echo and not queue.faults.happens("withhold_settlement_rate")
         confirm = partial(self._settle, number, done, from_receiver=False) if echo else _nothing
         try:
             settle(queue, token, state, confirm)

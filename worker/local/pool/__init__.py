@@ -2,6 +2,5 @@
 
 from worker.local.pool.config import Limits, PoolConfig
 from worker.local.pool.pool import SessionPool
-from worker.local.pool.quirks import Quirks
 
-__all__ = ["Limits", "PoolConfig", "Quirks", "SessionPool"]
+__all__ = ["Limits", "PoolConfig", "SessionPool"]

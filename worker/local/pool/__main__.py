@@ -4,15 +4,19 @@ import argparse
 import asyncio
 import ctypes
 import json
+import logging
 import signal
 import sys
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
+from worker.local.faults import PoolFaults
 from worker.local.pool import log
 from worker.local.pool.config import PoolConfig
 from worker.local.pool.errors import StartError
 from worker.local.pool.pool import SessionPool
-from worker.local.pool.quirks import Quirks
+from worker.local.switches import FaultsFile, Switches
 
 PR_SET_PDEATHSIG = 1
 
@@ -39,14 +43,16 @@ async def _serve(config: PoolConfig) -> None:
 
 
 def _config(options: argparse.Namespace) -> PoolConfig:
-    quirks = Quirks.from_json(options.quirks.read_text()) if options.quirks else Quirks()
+    faults = Switches(PoolFaults(), partial(log.event, logging.INFO))
+    if options.faults:
+        faults.follow(FaultsFile(options.faults), attrgetter("pool"))
     return PoolConfig(
         token=options.token_file.read_text().strip(),
         max_sessions=options.max_sessions,
         cooldown_seconds=options.cooldown,
         spares=options.spares,
         port=options.port,
-        quirks=quirks,
+        faults=faults,
         unsafe_no_sandbox=options.unsafe_no_sandbox,
     )
 
@@ -58,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-sessions", type=int, default=5)
     parser.add_argument("--cooldown", type=float, default=300.0, metavar="SECONDS")
     parser.add_argument("--spares", type=int, default=2, help="sessions kept ready")
-    parser.add_argument("--quirks", type=Path, metavar="FILE", help="JSON object of quirks")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="the faults to have, as JSON; may change")
     parser.add_argument(
         "--unsafe-no-sandbox", action="store_true", help="run programs unconfined: trusted code only"
     )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.local.pool.quirks import Quirks
+from worker.local.faults import PoolFaults
+from worker.local.switches import Switches
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
@@ -48,7 +49,7 @@ class PoolConfig:
     cooldown_seconds: float = 300.0
     spares: int = 2
     port: int = 0
-    quirks: Quirks = field(default_factory=Quirks)
+    faults: Switches[PoolFaults] = field(default_factory=lambda: Switches(PoolFaults()))
     limits: Limits = field(default_factory=Limits)
     unsafe_no_sandbox: bool = False
     node: Path = field(default_factory=installed_node)

@@ -1,6 +1,9 @@
 """Errors that the service answers with, in the shapes of the real one."""
 
+import json
 from typing import Any
+
+from aiohttp import web
 
 
 class ServiceError(Exception):
@@ -19,6 +22,12 @@ class ServiceError(Exception):
         if self.bare:
             return error
         return {"error": error | {"target": None, "details": None, "traceId": None}}
+
+
+def failure(error: ServiceError) -> web.Response:
+    """Return the answer for an error."""
+    headers = {"x-ms-error-code": error.code}
+    return web.json_response(error.body(), status=error.status, headers=headers, dumps=json.dumps)
 
 
 class KernelDiedError(Exception):

@@ -5,11 +5,13 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from worker.local.faults import PoolFaults
 from worker.local.pool.errors import ServiceError
 from worker.local.pool.files import SessionFiles, checked_name, not_found
 from worker.local.pool.requests import FLAT_VERSIONS, checked_identifier
 from worker.local.pool.routes import PREFIX, require_version
 from worker.local.pool.sessions import Sessions
+from worker.local.switches import Switches
 
 CHUNK_BYTES = 256 * 1024
 
@@ -17,8 +19,8 @@ CHUNK_BYTES = 256 * 1024
 class FileRoutes:
     """Handlers for `/files`. As on the platform, any of them allocates a session for a new identifier."""
 
-    def __init__(self, sessions: Sessions, upload_bytes: int) -> None:
-        self._sessions, self._upload_bytes = sessions, upload_bytes
+    def __init__(self, sessions: Sessions, faults: Switches[PoolFaults], upload_bytes: int) -> None:
+        self._sessions, self._faults, self._upload_bytes = sessions, faults, upload_bytes
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -54,7 +56,8 @@ class FileRoutes:
         async with self._sessions.use(_identifier(request)) as allocation:
             fd, size = allocation.session.files.open(_name(request))
             try:
-                return await _stream(request, fd, size)
+                end = size // 2 if self._faults.happens("half_body_rate") else size
+                return await _stream(request, fd, size, end)
             finally:
                 os.close(fd)
 
@@ -97,16 +100,17 @@ async def _file_part(request: web.Request) -> BodyPartReader:
     raise ServiceError(400, "MultipartFileMissing", "The field `file` is missing.")
 
 
-async def _stream(request: web.Request, fd: int, size: int) -> web.StreamResponse:
-    """Send `size` bytes; a file that shrinks meanwhile cuts the answer, which its length tells."""
+async def _stream(request: web.Request, fd: int, size: int, end: int) -> web.StreamResponse:
+    """Tell `size` bytes and send `end` of them; what is cut, as a file that shrinks is, its length tells."""
     response = web.StreamResponse(
         headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)}
     )
     await response.prepare(request)
-    while size and (chunk := os.read(fd, min(CHUNK_BYTES, size))):
+    sent = 0
+    while sent < end and (chunk := os.read(fd, min(CHUNK_BYTES, end - sent))):
         await response.write(chunk)
-        size -= len(chunk)
-    if size and request.transport is not None:
+        sent += len(chunk)
+    if sent < size and request.transport is not None:
         request.transport.close()
     return response
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from worker.local.pool import requirements, sandbox
 from worker.local.pool.config import MEGABYTE, PoolConfig
 from worker.local.pool.file_routes import FileRoutes
+from worker.local.pool.front_door import HOST, FrontDoor
 from worker.local.pool.gate import Gate, middleware
 from worker.local.pool.kernel import server_source
 from worker.local.pool.log import event
@@ -20,7 +21,7 @@ from worker.local.pool.sessions import Sessions
 from worker.local.pool.warm import WarmSessions, end
 
 CODE_BYTES = 64 * MEGABYTE
-HOST = "127.0.0.1"
+FOLLOW_SECONDS = 0.2
 
 
 class SessionPool:
@@ -39,6 +40,7 @@ class SessionPool:
         self._sessions = Sessions(config, self._warm)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._door: FrontDoor | None = None
         self.port = 0
 
     @property
@@ -64,21 +66,31 @@ class SessionPool:
         self._spawn(self._sessions.watch())
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._config.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        if self._runner.server is None:
+            raise TypeError("set up without a server")
+        self._door = FrontDoor(self._runner.server, self._config.faults)
+        self.port = await self._door.open(self._config.port)
+        self._spawn(self._follow_faults(self._door))
         event(logging.INFO, "pool_started", port=self.port, sandbox=self._tier)
 
     async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._door is not None:
+            self._door.close()
         await self._sessions.close()
         await self._warm.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._launcher.close()
         event(logging.INFO, "pool_stopped")
+
+    async def _follow_faults(self, door: FrontDoor) -> None:
+        while True:
+            self._config.faults.refresh()
+            door.refresh()
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -91,12 +103,13 @@ class SessionPool:
             await end(session)
 
     def _app(self) -> web.Application:
-        gate = Gate(self._config.token, self._config.quirks, self._tier)
+        faults = self._config.faults
+        gate = Gate(self._config.token, faults, self._tier)
         app = web.Application(middlewares=[middleware(gate)], client_max_size=CODE_BYTES)
         version = sandbox.node_version(self._config.node)
         metadata = {"nodeVersion": version, "engine": "nel", "packages": [], "sandbox": self._tier}
-        app.add_routes(SessionRoutes(self._sessions, self._config.quirks, metadata).table())
-        app.add_routes(FileRoutes(self._sessions, self._config.limits.upload_bytes).table())
+        app.add_routes(SessionRoutes(self._sessions, faults, metadata).table())
+        app.add_routes(FileRoutes(self._sessions, faults, self._config.limits.upload_bytes).table())
         return app
 
 

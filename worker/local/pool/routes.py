@@ -1,5 +1,6 @@
 """The data plane's operations on executions and sessions."""
 
+import asyncio
 import json
 import uuid
 from datetime import UTC, datetime
@@ -7,19 +8,23 @@ from typing import Any
 
 from aiohttp import web
 
+from worker.local.faults import PoolFaults
 from worker.local.pool.errors import ServiceError
-from worker.local.pool.quirks import Quirks
+from worker.local.pool.mishaps import half
 from worker.local.pool.registry import Lease
 from worker.local.pool.requests import (
     FLAT_VERSIONS,
     SESSION_VERSIONS,
     WRAPPED_VERSION,
+    ExecutionRequest,
     checked_identifier,
     parse_execution,
 )
-from worker.local.pool.session import Outcome
+from worker.local.pool.session import RESTARTED, Outcome, Session
 from worker.local.pool.sessions import Allocation, Sessions
+from worker.local.switches import Switches
 
+LONGEST_LIFE_SECONDS = 0.05
 PREFIX = "/subscriptions/local/resourceGroups/local/sessionPools/local"
 
 
@@ -40,8 +45,8 @@ def require_version(request: web.Request, versions: tuple[str, ...]) -> str:
 class SessionRoutes:
     """Handlers for executions, sessions and metadata."""
 
-    def __init__(self, sessions: Sessions, quirks: Quirks, metadata: dict[str, Any]) -> None:
-        self._sessions, self._quirks, self._metadata = sessions, quirks, metadata
+    def __init__(self, sessions: Sessions, faults: Switches[PoolFaults], metadata: dict[str, Any]) -> None:
+        self._sessions, self._faults, self._metadata = sessions, faults, metadata
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -57,7 +62,7 @@ class SessionRoutes:
     async def execute(self, request: web.Request) -> web.StreamResponse:
         """Run code; flat unless the pool wants the old shape."""
         version = require_version(request, FLAT_VERSIONS)
-        return await self._execute(request, version, wrapped=self._quirks.wrapped_body)
+        return await self._execute(request, version, wrapped=self._faults.now.wrapped_body)
 
     async def execute_wrapped(self, request: web.Request) -> web.StreamResponse:
         """Run code in the shape of the first preview."""
@@ -67,10 +72,9 @@ class SessionRoutes:
     async def release(self, request: web.Request) -> web.Response:
         """End a session and free its place."""
         require_version(request, SESSION_VERSIONS)
-        if self._quirks.delete_refused is not None:
-            raise ServiceError(
-                self._quirks.delete_refused, "OperationNotSupported", "Sessions cannot be deleted."
-            )
+        refused = self._faults.now.delete_refused
+        if refused is not None:
+            raise ServiceError(refused, "OperationNotSupported", "Sessions cannot be deleted.")
         if not await self._sessions.release(checked_identifier(request.query.get("identifier"))):
             raise _no_session()
         return web.Response(status=204)
@@ -98,9 +102,7 @@ class SessionRoutes:
         identifier = checked_identifier(request.query.get("identifier"))
         asked = parse_execution(await request.read(), version=version, wrapped=wrapped)
         async with self._sessions.use(identifier) as allocation:
-            outcome = await allocation.session.execute(
-                asked.code, timeout_seconds=asked.timeout_seconds, max_length=asked.max_length
-            )
+            outcome = await self._run(allocation.session, asked)
         body = _wrapped(outcome) if wrapped else _flat(identifier, outcome)
         return await self._send(request, body, _headers(allocation, outcome))
 
@@ -108,15 +110,14 @@ class SessionRoutes:
         self, request: web.Request, body: dict[str, Any], headers: dict[str, str]
     ) -> web.StreamResponse:
         payload = json.dumps(body).encode()
-        status = 202 if self._quirks.accepted_status else 200
-        if not self._quirks.cut_answers:
-            return web.Response(body=payload, status=status, headers=headers, content_type="application/json")
-        response = web.StreamResponse(status=status, headers={**headers, "Content-Length": str(len(payload))})
-        await response.prepare(request)
-        await response.write(payload[: len(payload) // 2])
-        if request.transport is not None:
-            request.transport.close()
-        return response
+        status = 202 if self._faults.now.accepted_status else 200
+        response = web.Response(body=payload, status=status, headers=headers, content_type="application/json")
+        return await half(request, response) if self._faults.now.cut_answers else response
+
+    async def _run(self, session: Session, asked: ExecutionRequest) -> Outcome:
+        if self._faults.happens("kill_kernel_rate"):
+            return await _run_and_die(session, asked, self._faults.within(LONGEST_LIFE_SECONDS))
+        return await _run(session, asked)
 
     def _describe(self, lease: Lease) -> dict[str, Any]:
         return {
@@ -126,6 +127,23 @@ class SessionRoutes:
             "expireAt": _time(lease.accessed + self._sessions.registry.cooldown),
             "etag": str(uuid.uuid5(uuid.NAMESPACE_OID, lease.identifier)),
         }
+
+
+async def _run(session: Session, asked: ExecutionRequest) -> Outcome:
+    return await session.execute(
+        asked.code, timeout_seconds=asked.timeout_seconds, max_length=asked.max_length
+    )
+
+
+async def _run_and_die(session: Session, asked: ExecutionRequest, seconds: float) -> Outcome:
+    """Kill the session's kernel while it runs the code, or before it could say that the code ended."""
+    running = asyncio.create_task(_run(session, asked))
+    try:
+        await asyncio.wait({running}, timeout=seconds)
+    finally:
+        session.kill(RESTARTED)
+    took = (await running).duration_ms
+    return Outcome(succeeded=False, stdout="", stderr=RESTARTED, value="", duration_ms=took)
 
 
 def _flat(identifier: str, outcome: Outcome) -> dict[str, Any]:

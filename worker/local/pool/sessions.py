@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from worker.local.pool.config import PoolConfig
 from worker.local.pool.errors import ServiceError, StartError
 from worker.local.pool.log import event
-from worker.local.pool.quirks import WhenFull
 from worker.local.pool.registry import Lease, PoolFullError, Registry
 from worker.local.pool.session import ABORTED, RESTARTED, Session
 from worker.local.pool.warm import WarmSessions, end
@@ -78,16 +77,35 @@ class Sessions:
         await asyncio.gather(*self._endings)
 
     def _lease(self, identifier: str) -> Lease:
+        self._refuse_new(identifier)
         try:
             lease = self.registry.allocate(identifier, time.time())
         except PoolFullError as full:
-            raise _full(self._config.quirks.when_full, identifier, self.registry.max_sessions) from full
+            raise self._full(self._config.faults.now.when_full, identifier) from full
         if identifier not in self._sessions:
             self._sessions[identifier] = asyncio.create_task(self._allocate())
         return lease
 
+    def _refuse_new(self, identifier: str) -> None:
+        """Say that the pool is full, where it is to say so to whoever has no session."""
+        if identifier in self.registry:
+            return
+        if self._config.faults.happens("full_rate"):
+            raise self._full("429", identifier)
+        if self._config.faults.happens("missing_rate"):
+            raise self._full("404", identifier)
+
+    def _full(self, status: str, identifier: str) -> ServiceError:
+        if status == "404":
+            return ServiceError(404, "NotFound", "The session pool has no session available.")
+        if status == "500":
+            return _allocating(identifier)
+        maximum = self.registry.max_sessions
+        text = f"The number of sessions exceeds the maximum of the session pool, {maximum}."
+        return ServiceError(429, "SessionsCountExceedsLimit", text, bare=True)
+
     async def _allocate(self) -> Session:
-        await asyncio.sleep(self._config.quirks.allocation_seconds)
+        await asyncio.sleep(self._config.faults.now.allocation_seconds)
         return await self._warm.take()
 
     async def _ready(self, lease: Lease) -> Session:
@@ -130,15 +148,6 @@ async def _finish(starting: asyncio.Task[Session]) -> None:
     except StartError:
         return
     await end(session)
-
-
-def _full(how: WhenFull, identifier: str, maximum: int) -> ServiceError:
-    if how is WhenFull.NOT_FOUND:
-        return ServiceError(404, "NotFound", "The session pool has no session available.")
-    if how is WhenFull.ALLOCATING:
-        return _allocating(identifier)
-    text = f"The number of sessions exceeds the maximum of the session pool, {maximum}."
-    return ServiceError(429, "SessionsCountExceedsLimit", text, bare=True)
 
 
 def _allocating(identifier: str) -> ServiceError:
