@@ -7,6 +7,8 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.lock_clock import LockClock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -35,12 +37,14 @@ class Calls:
 
     Attributes:
         clock_behind_seconds: how much the wall clock of the process is behind that of the services.
+        locks: what the process knows of its queue's locks.
     """
 
     clock_behind_seconds = 0.0
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.locks = LockClock()
         self.steps = 0
         self.at_step: dict[int, Callable[[], object]] = {}
         self.crashed = asyncio.Event()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
+from worker.clock import now
 from worker.delivery import Delivery
 from worker.faults import LockLost
 from worker.local.broker.config import QueueSettings
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from worker.settlement import Settlement
 
 RECEIVE_SECONDS = 10.0
-LONGEST_LOCK_SECONDS = 310.0
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Queue:
 
     def send(self, sent: Sent, delay: float = 0) -> int:
         """The number of the message; 0 when it is a duplicate, which the queue takes and forgets."""
-        now = self.advance()
-        if self.duplicates and self.duplicates.remember(sent.message_id.encode(), now) is None:
+        time = self.advance()
+        if self.duplicates and self.duplicates.remember(sent.message_id.encode(), time) is None:
             return 0
-        message = self.rules.send(now, scheduled_at=now + delay if delay else None)
+        message = self.rules.send(time, scheduled_at=time + delay if delay else None)
         self.sent[message.key] = sent
         self.wake()
         return message.key
@@ -86,9 +87,9 @@ class Queue:
             return
 
     def advance(self) -> float:
-        now = asyncio.get_running_loop().time()
-        self.rules.advance(now)
-        return now
+        time = now()
+        self.rules.advance(time)
+        return time
 
     @property
     def left(self) -> list[Sent]:
@@ -122,9 +123,9 @@ class FakeReceiver:
 
     async def receive(self) -> Delivery | None:
         async with self._calls.call("receive"):
-            until = asyncio.get_running_loop().time() + RECEIVE_SECONDS
+            until = now() + RECEIVE_SECONDS
             held = self._acquired()
-            while held is None and asyncio.get_running_loop().time() < until:
+            while held is None and now() < until:
                 await self._queue.wait(until)
                 held = self._acquired()
         return self._delivery(held) if held else None
@@ -141,22 +142,25 @@ class FakeReceiver:
     def _delivery(self, held: Held) -> Delivery:
         """As the adapter makes it of a message that may have been long on its way."""
         sent, number = self._queue.sent[held.message.key], held.sequence_number
-        left = held.locked_until - asyncio.get_running_loop().time() + self._calls.clock_behind_seconds
+        behind = self._calls.clock_behind_seconds
+        lock_seconds = self._calls.locks.seconds(
+            _wall(held.locked_until), _wall(held.message.enqueued_at), _wall(now() - behind)
+        )
         return Delivery(
             body=sent.body,
             message_id=sent.message_id,
             sequence_number=number,
             delivery_count=held.delivery_count,
             history=replace(sent.history, origin=sent.history.origin or number),
-            lock_seconds=left if 1 <= left <= LONGEST_LOCK_SECONDS else 30.0,
+            lock_seconds=lock_seconds,
             handle=held,
         )
 
     async def renew(self, delivery: Delivery) -> None:
         async with self._calls.call("renew"):
-            now, held = self._queue.advance(), self._held(delivery)
+            time, held = self._queue.advance(), self._held(delivery)
             try:
-                self._queue.rules.renew(held.token, now)
+                self._queue.rules.renew(held.token, time)
             except LockLostError as error:
                 raise LockLost("the broker says that the lock is lost") from error
 
@@ -183,14 +187,14 @@ class FakeReceiver:
         return f"{base}.r{retry.history.copies}-{delivery.sequence_number}"
 
     def _carry_out(self, held: Held, settlement: Complete | Retry | DeadLetter | HandBack) -> None:
-        now, rules = self._queue.advance(), self._queue.rules
+        time, rules = self._queue.advance(), self._queue.rules
         match settlement:
             case Complete() | Retry():
-                rules.complete(held.token, now)
+                rules.complete(held.token, time)
             case DeadLetter(reason, description):
-                rules.dead_letter(held.token, now, Grave(reason, description))
+                rules.dead_letter(held.token, time, Grave(reason, description))
             case HandBack():
-                rules.abandon(held.token, now)
+                rules.abandon(held.token, time)
 
     async def is_queue_empty(self) -> bool:
         async with self._calls.call("is_queue_empty"):
@@ -204,3 +208,8 @@ class FakeReceiver:
     def _held(delivery: Delivery) -> Held:
         assert isinstance(delivery.handle, Held)
         return delivery.handle
+
+
+def _wall(time: float) -> datetime:
+    """The loop's time as the services would write it."""
+    return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=time)
