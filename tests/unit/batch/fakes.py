@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge, InfrastructureFault
 from worker.inputs import Content
+from worker.result import Producer, Result
+from worker.seen import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from worker.messages import Outgoing
 
@@ -96,3 +100,34 @@ class MemoryQueue:
         for message in messages:
             self.sent += 1
             self.messages.setdefault(message.message_id, message.body)
+
+
+class MemoryBrowser:
+    """What a look at the queue shows; ``then`` changes it when the looks before are over."""
+
+    def __init__(self, *messages: Seen, dead: Sequence[Seen] = ()) -> None:
+        self.queue, self.dead = list(messages), list(dead)
+        self.looks: list[bool] = []
+        self.then: Callable[[MemoryBrowser], object] = lambda _: None
+
+    async def messages(self, *, dead: bool = False) -> AsyncGenerator[Seen]:
+        self.looks.append(dead)
+        for message in list(self.dead if dead else self.queue):
+            yield message
+
+    async def pause(self, _seconds: float) -> None:
+        """In place of the time between two looks."""
+        self.then(self)
+
+
+def message(job_id: str, batch: str = "hw1", number: int = 1, **fields: Any) -> Seen:  # noqa: ANN401 - Seen's
+    """A job's message as it is seen."""
+    body = json.dumps({"version": 1, "id": job_id, "batch": batch, "code": {"inline": "1"}}).encode()
+    return Seen(sequence_number=number, message_id=f"{batch}/{job_id}", body=body, **fields)
+
+
+def result(job_id: str, batch: str = "hw1", **fields: Any) -> Result:  # noqa: ANN401 - Result's
+    """A result as a worker commits it."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    whole: dict[str, Any] = {"status": "succeeded", "worker": Producer(version="1", instance="here")} | fields
+    return Result(id=job_id, batch=batch, started_at=moment, finished_at=moment, **whole)
