@@ -15,28 +15,32 @@ from worker.browsing import Browser
 from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.dead_letter_queue import DeadLetterQueue
-from worker.dead_letters import Recorder
+from worker.dead_letters import Recorder, Sweeper
 from worker.faults import AlreadyCommitted, BlobMissing
 from worker.health import serve_health
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Worker
+from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
-from worker.servicebus import Receiver, Sender, open_servicebus
+from worker.servicebus import Probe, Receiver, Sender, open_servicebus
 from worker.session_leases import Identifiers, SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
+from worker.watchdog import QueueWatch, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.servicebus.aio import ServiceBusClient
 
     from worker.blobs import Blobs
+    from worker.lifecycle import Duty
     from worker.settings import ClientSettings
 
 SECRET_BYTES = 64
@@ -105,28 +109,46 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status."""
-    vitals = Vitals()
+    vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(vitals, settings.health_port))
         credential = await _credential(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
-        servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         pool = await stack.enter_async_context(open_sessions(settings, credential))
-        sender = Sender(servicebus, settings.queue)
-        stack.push_async_callback(sender.close)
-        permits = Permits(0 if settings.permit_leases else settings.max_sessions)
+        servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         scope = "" if settings.permit_leases else settings.instance
         identifiers = Identifiers(await _session_secret(settings, blobs), scope)
         services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
-        opening = asyncio.Semaphore(LINKS_OPENING)
-        worker = Worker(
-            services,
-            permits,
-            Processor(services),
-            lambda: Receiver(servicebus, settings.queue, sender, opening),
-            [services.cancellations.run],
-        )
+        duties = _queue_duties(services, servicebus, stack)
+        if settings.permit_leases:
+            shared = PermitLeases(blobs, pool, permits, identifiers, settings)
+            stack.push_async_callback(shared.close)
+            duties.append(shared.run)
+        else:
+            await services.leases.sweep()
+        new_receiver = _receivers(services, servicebus, duties, stack)
+        worker = Worker(services, permits, Processor(services), new_receiver, duties)
         return await worker.run(stop, drain=drain)
+
+
+def _queue_duties(services: Services, servicebus: ServiceBusClient, stack: AsyncExitStack) -> list[Duty]:
+    """What goes on beside the jobs: cancelled ones are looked for, and dead letters without a result."""
+    browser = Browser(servicebus, services.settings.queue)
+    stack.push_async_callback(browser.close)
+    sweeper = Sweeper(browser, Recorder(services.committer, services.settings.instance))
+    return [services.cancellations.run, sweeper.run]
+
+
+def _receivers(
+    services: Services, servicebus: ServiceBusClient, duties: list[Duty], stack: AsyncExitStack
+) -> Callable[[], Receiver]:
+    """What makes the slots' receivers; their watchdog becomes a duty."""
+    queue = services.settings.queue
+    sender, opening = Sender(servicebus, queue), asyncio.Semaphore(LINKS_OPENING)
+    stack.push_async_callback(sender.close)
+    watch = QueueWatch(services.vitals)
+    duties.append(Watchdog(watch, Probe(servicebus, queue, watch).ask).run)
+    return lambda: Receiver(servicebus, queue, sender, opening, watch)
 
 
 def _services(settings: WorkerSettings, blobs: Blobs, leases: SessionLeases, vitals: Vitals) -> Services:

@@ -75,7 +75,7 @@ class Worker:
 
     def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
         settings, services = self._settings, self._services
-        queue = Breaker("queue", services.vitals, failures=1, parties=1)
+        queue = Breaker("receiving", services.vitals, failures=1, parties=1)
         look_ahead = settings.slots - settings.max_sessions
         intake = Intake(stop, queue, services.breaker, self._permits, look_ahead)
         names = (f"slot {number}" for number in range(settings.slots))

@@ -104,7 +104,7 @@ class Broken:
 async def test_a_slot_that_dies_stops_the_worker_and_its_status_tells(world: World) -> None:
     world.send(job())
     process = world.process()
-    worker = Worker(process.settings, process.services, process.permits, Broken(), process.receiver)
+    worker = Worker(process.services, process.permits, Broken(), process.receiver)
     assert await worker.run(process.stop, drain=False) == 1
     assert process.stop.is_set()
     await finish(world)

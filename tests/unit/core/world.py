@@ -90,7 +90,7 @@ class Process:
 
     def slot(self, handler: Handler, *, drain: bool = False) -> Slot:
         """A slot of this process with a handler of the test's own; stopped as the process is."""
-        queue = Breaker("queue", self.vitals, failures=1, parties=1)
+        queue = Breaker("receiving", self.vitals, failures=1, parties=1)
         self.intake = Intake(self.stop, queue, self.services.breaker, self.permits, look_ahead=1)
         return Slot("slot", self.receiver(), handler, self.intake, self.vitals, drain=drain)
 
