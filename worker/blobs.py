@@ -157,7 +157,7 @@ class Blobs:
 
     async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
         """The container's blobs that begin with a prefix, with their metadata and whether they are leased."""
-        with _mapped(container):
+        with _mapped(f"{container}/{prefix}", writing=True):
             listing = self._service.get_container_client(container).list_blobs(
                 name_starts_with=prefix, include=["metadata"]
             )

@@ -85,12 +85,9 @@ class PermitLeases:
         """
         self._closing.set()
         free = [lease for index, lease in self._leases.items() if self._permits.retire(index)]
-        if free:
-            tasks = [asyncio.create_task(lease.give_back()) for lease in free]
-            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(lease.give_back() for lease in free))
 
     async def _supply(self, group: asyncio.TaskGroup) -> None:
         while True:
