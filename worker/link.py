@@ -46,6 +46,7 @@ class Link:
         queue: the queue's name.
         watch: what the links to the queue have in common.
         opening: bounds how many links are opened at a time; each costs a good deal.
+        open_seconds: how long that may take; the time of a call if not given.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Link:
         queue: str,
         watch: QueueWatch,
         opening: asyncio.Semaphore | None = None,
+        open_seconds: float | None = None,
     ) -> None:
         self._build, self._queue, self._watch = build, queue, watch
         self._opening = opening or asyncio.Semaphore()
+        self._open_seconds = open_seconds or watch.times.call
         self._receiver: ServiceBusReceiver | None = None
         self._under_way: asyncio.Task[Any] | None = None
         self._endings: set[asyncio.Task[None]] = set()
@@ -116,7 +119,7 @@ class Link:
         if self._receiver is None:
             async with self._opening:
                 self._receiver = self._build()
-                await self._within(self._watch.times.call, self._receiver.__aenter__())
+                await self._within(self._open_seconds, self._receiver.__aenter__())
             self._generation = self._watch.generation
             self._watch.heard()
             self.fed()

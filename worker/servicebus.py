@@ -161,24 +161,38 @@ class Receiver:
         await self._link.close()
 
 
-async def probe(client: ServiceBusClient, queue: str, watch: QueueWatch) -> None:
-    """Ask the queue's service for a sign of life, over a link of its own and in bounded time.
+class Probe:
+    """Asks the queue's service for a sign of life, over a link of its own and in bounded time.
 
     It looks at the dead letters, since a link to the queue itself would be handed a waiting message.
-
-    Raises:
-        ServiceFault: there is none.
     """
-    seconds = watch.times.probe
-    link = Link(
-        lambda: client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER), queue, watch
-    )
-    try:
-        await link.call(
-            lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=seconds), seconds
+
+    def __init__(self, client: ServiceBusClient, queue: str, watch: QueueWatch) -> None:
+        self._seconds = watch.times.probe
+        self._link = Link(
+            lambda: client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER),
+            queue,
+            watch,
+            open_seconds=self._seconds,
         )
-    finally:
-        await link.close()
+
+    async def ask(self) -> None:
+        """Return when the service has answered.
+
+        Raises:
+            ServiceFault: it has not.
+        """
+        try:
+            await self._link.call(
+                lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=self._seconds),
+                self._seconds,
+            )
+        finally:
+            self._link.drop()
+
+    async def close(self) -> None:
+        """Wait for the end of the links that were used."""
+        await self._link.close()
 
 
 async def _received(receiver: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:

@@ -103,7 +103,7 @@ class Watchdog:
     async def run(self) -> None:
         """Watch until cancelled."""
         vitals, times = self._watch.vitals, self._watch.times
-        vitals.expect(WATCHDOG, 2 * times.quiet + times.probe + 2 * times.close)
+        vitals.expect(WATCHDOG, 2 * times.quiet + 2 * times.probe)
         try:
             while True:
                 await asyncio.sleep(times.quiet / 4)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, dev.txt for everything.
+# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, build.txt for making its wheel,
+# dev.txt for everything.
 set -euo pipefail
 python=.venv/bin/python
 inputs=$(mktemp -d)
@@ -28,6 +29,8 @@ lock() { # OUTPUT INPUT
 
 mkdir -p deploy/locks
 requirements >"$inputs/run.in"
+requirements build >"$inputs/build.in"
 requirements local dev lock >"$inputs/dev.in"
 lock deploy/locks/run.txt "$inputs/run.in"
+lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
