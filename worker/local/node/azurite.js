@@ -1,9 +1,10 @@
 "use strict";
-// Azurite's blob service as a child of the local stack: node azurite.js DIRECTORY PORT (0: any free port).
+// Azurite's blob service as a child of the local stack: node azurite.js DIRECTORY PORT [FAULTS] (port 0: any free one).
 // Prints one line of JSON when it listens; the accounts come from AZURITE_ACCOUNTS.
 const { createRequire } = require("node:module");
 const fs = require("node:fs");
 const path = require("node:path");
+const faults = require("./faults.js");
 const { journaled } = require("./journal.js");
 
 const LISTEN_HOST = "127.0.0.1";
@@ -81,8 +82,9 @@ function configuration(directory, port) {
   );
 }
 
-async function main([directory, port]) {
+async function main([directory, port, faultsFile]) {
   const server = new BlobServer(configuration(directory, Number(port)));
+  if (faultsFile) faults.install(server.httpServer, faultsFile);
   await server.start();
   process.once("SIGTERM", () => server.close().then(() => process.exit(0)));
   const address = new URL(server.getHttpServerAddress());
