@@ -23,7 +23,7 @@ log = structlog.get_logger()
 IDLE_SECONDS = 15.0
 LOOK_SECONDS = 5.0
 POLL_SECONDS = (2.0, 5.0)  # between looks for a permit while none is free
-LIST_SECONDS = 30.0
+ACQUIRE_SECONDS = 30.0
 ACQUIRED_AT_ONCE = 16
 CLOSE_SECONDS = 5.0
 
@@ -124,13 +124,16 @@ class PermitLeases:
     async def _acquire(self, count: int, group: asyncio.TaskGroup) -> bool:
         """Acquire so many leases, at random among those that seem free; False when there were not so many."""
         try:
-            async with asyncio.timeout(LIST_SECONDS):
+            async with asyncio.timeout(ACQUIRE_SECONDS):
                 indexes = await self._free()
+                while count and indexes:
+                    tries = [self._acquire_one(index, group) for index in indexes[:count]]
+                    indexes = indexes[count:]
+                    count -= sum(await asyncio.gather(*tries))
         except OUTAGE as error:
-            log.warning("permits_not_listed", reason=str(error))
+            log.warning("permits_not_acquired", reason=str(error))
             return False
-        tries = [self._acquire_one(index, group) for index in indexes[:count]]
-        return sum(await asyncio.gather(*tries)) == count
+        return count == 0
 
     async def _free(self) -> list[int]:
         """The permits nobody seems to have, those first that were given back in order."""

@@ -141,6 +141,7 @@ class Permits:
                 self._free.remove(permit)
             if not permit.lost.done():
                 permit.lost.set_result(None)
+        self._serve()  # one that was in use counts to the limit no more
 
     def was_full(self) -> None:
         """The pool has refused a session: let fewer be in use for a while."""

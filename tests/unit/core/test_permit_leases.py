@@ -320,8 +320,10 @@ async def test_a_permit_in_use_at_the_end_keeps_its_holders_name(
         await asyncio.wait(await working(successor, SIZE - 1, 1))
         assert session in fleet.pool.sessions
         assert len(logged(quiet, "permit_swept")) == 0
-        await asyncio.wait(await working(successor, SIZE, LEASE))
+        jobs = await working(successor, SIZE, LEASE * 2)
+        await asyncio.sleep(LEASE + 10)
         assert session not in fleet.pool.sessions
+        await asyncio.wait(jobs)
 
 
 @pytest.mark.parametrize("after_renewal", [0.1, 5, 10, 15])
