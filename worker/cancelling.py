@@ -55,9 +55,12 @@ class Cancellations:
         self._marked: frozenset[str] = frozenset()
         self._running: set[_Running] = set()
         self._failing = False
+        self._looked = asyncio.Event()
+        self._looked.set()  # nobody waits for a look while nobody looks
 
     async def run(self) -> None:
         """Look at the markers every two seconds; while that fails, what was seen last counts."""
+        self._looked.clear()
         while True:
             try:
                 async with asyncio.timeout(LISTING_SECONDS):
@@ -66,6 +69,7 @@ class Cancellations:
                 self._say_once(error)
             else:
                 self._failing = False
+            self._looked.set()
             await asyncio.sleep(LOOK_SECONDS)
 
     def is_cancelled(self, batch: str, job_id: str) -> bool:
@@ -77,11 +81,13 @@ class Cancellations:
         """A block that is cancelled when the job's marker appears, or not entered when it is there already.
 
         A block that ends in spite of that has ended: what it came to counts. A cancellation from outside
-        (the lock is lost, the worker stops) remains one, also when both come together.
+        (the lock is lost, the worker stops) remains one, also when both come together. A worker that has
+        just begun looks at the markers before it enters a block.
 
         Raises:
             JobCancelled: the block was stopped for the marker's sake, or not begun.
         """
+        await self._looked.wait()
         if self.is_cancelled(batch, job_id):
             raise JobCancelled
         deadline = asyncio.timeout(None)

@@ -88,6 +88,25 @@ async def test_a_job_that_waits_is_not_begun() -> None:
         assert fleet.ended == []
 
 
+async def test_a_worker_that_has_just_begun_looks_before_it_begins_a_job() -> None:
+    fleet = Fleet()
+    await fleet.cancel("hw1", "a")
+    looks = asyncio.create_task(fleet.cancellations.run())
+    job = asyncio.create_task(fleet.job("a"))
+    assert await job == "cancelled"
+    assert fleet.ended == []
+    looks.cancel()
+
+
+async def test_a_worker_that_cannot_look_begins_its_jobs_all_the_same() -> None:
+    fleet = Fleet()
+    fleet.calls.fail("names", *[InfrastructureFault("gone")] * 100)
+    looks = asyncio.create_task(fleet.cancellations.run())
+    job = asyncio.create_task(fleet.job("a", 5))
+    assert await job == "done"
+    looks.cancel()
+
+
 async def test_a_running_job_is_stopped_and_cleans_up_and_the_others_run_on() -> None:
     async with looking() as fleet:
         jobs = [asyncio.create_task(fleet.job(job_id, 20, cleanup=3)) for job_id in ("a", "b")]
