@@ -75,8 +75,13 @@ class Breaker:
             log.info("breaker_closed", part=self._part)
 
     def serves_others(self, who: str) -> bool:
-        """Whether the service did well of late by others than this party."""
-        others = [is_well for party, is_well in self._recent if party != who]
+        """Whether the service did well by others since it last failed this party."""
+        others: list[bool] = []
+        for party, is_well in reversed(self._recent):
+            if party != who:
+                others.append(is_well)
+            elif not is_well:
+                break
         return len(others) >= _ENOUGH_OTHERS and sum(others) >= _MOSTLY * len(others)
 
     async def is_turn(self, stop: asyncio.Event) -> bool:

@@ -58,7 +58,6 @@ class Attempt:
 
     Attributes:
         name: the attempt's own among all of the job's.
-        origin: the sequence number of the job's first message.
         number: 1 for the first execution.
         deliveries: how often the job's messages came.
         faults: what went wrong before.
@@ -67,17 +66,11 @@ class Attempt:
     name: str
     job_id: str
     batch: str
-    origin: int
     metadata: dict[str, Any]
     number: int
     deliveries: int
     faults: tuple[str, ...]
     started_at: datetime
-
-    @property
-    def session_tag(self) -> str:
-        """What the sessions of all deliveries of one message, and of its copies, have in common."""
-        return f"{self.batch}/{self.job_id}/{self.origin}"
 
     def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
         """The attempt's result, finished now."""
@@ -94,6 +87,15 @@ class Attempt:
             metadata=self.metadata,
             **fields,
         )
+
+
+def session_tag(job: Job, delivery: Delivery) -> str:
+    """What the sessions of all deliveries of one message have in common.
+
+    Not those of its copies: a copy and its original may both be alive, when the completion of the original
+    was lost, and must not end each other's runs again and again.
+    """
+    return f"{job.batch}/{job.id}/{delivery.sequence_number}"
 
 
 class JobRun:
@@ -129,10 +131,13 @@ class JobRun:
 
     async def _execute(self, inputs: Inputs, stored: Stored) -> tuple[Grading, Lease]:
         """The part under a permit: no longer than the session is needed."""
+        tag = session_tag(self._job, self._delivery)
         # What a dead worker left in the pool is deleted by whoever receives its messages. That takes a free
         # slot, so a job waits for a full pool about as long as a lock, and not all of them equally long.
         patience = self._delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        async with self._services.leases.lend(self._attempt.session_tag, self._owner(), patience) as lease:
+        async with self._services.leases.lend(
+            session_tag(job, self._delivery), self._owner(), patience
+        ) as lease:
             self._clock.lap("wait_ms")
             grading = Grading(inputs.cases)
             for runs in packed(inputs.runs):

@@ -19,7 +19,7 @@ from worker.faults import (
     SessionFileMissing,
 )
 from worker.job import Job, named, validate_job
-from worker.job_run import Attempt, JobRun
+from worker.job_run import Attempt, JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
@@ -48,7 +48,7 @@ class Processor:
     async def process(self, delivery: Delivery) -> Settlement:
         """Do all that a delivery asks for and say how its message is to be settled."""
         try:
-            settlement = await self._process(delivery)
+            return await self._process(delivery)
         except ServiceFault as fault:
             return self._postponed(delivery, fault)
         except ExecutionLost as lost:
@@ -58,8 +58,6 @@ class Processor:
         except Exception as error:  # the one broad clause: a fault of our own must not lose the job
             log.exception("job_failed_unexpectedly")
             return self._lost(delivery, f"the worker failed: {error!r}")
-        self._breaker.worked(str(delivery.origin))
-        return settlement
 
     async def _process(self, delivery: Delivery) -> Settlement:
         attempt = _attempt(delivery, None)
@@ -74,11 +72,13 @@ class Processor:
 
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
         self._services.inputs.check(job)
-        if delivery.redelivered:
-            await self._services.leases.fence(attempt.session_tag)
-            if await self._services.committer.confirm(job.batch, job.id, delivery.history.replaces):
-                log.info("job_already_committed")
-                return Complete()
+        if delivery.delivery_count:
+            await self._services.leases.fence(session_tag(job, delivery))
+        if delivery.redelivered and await self._services.committer.confirm(
+            job.batch, job.id, delivery.history.replaces
+        ):
+            log.info("job_already_committed")
+            return Complete()
         if reason := await self._hopeless(delivery, job):
             spent = replace(attempt, number=max(1, delivery.history.attempts))
             return await self._give_up(delivery, spent, "infrastructure_failed", reason)
@@ -119,6 +119,7 @@ class Processor:
             else:
                 result = await run.result()
         await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        self._breaker.worked(str(delivery.origin))
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
 
     def _postponed(self, delivery: Delivery, fault: ServiceFault) -> Settlement:
@@ -126,9 +127,8 @@ class Processor:
         level = "error" if isinstance(fault, ConfigurationFault) else "warning"
         getattr(log, level)("job_postponed", reason=str(fault))
         who, history, reason = str(delivery.origin), delivery.history, str(fault)
+        is_setback = isinstance(fault, InfrastructureFault) and self._breaker.serves_others(who)
         self._breaker.failed(who, reason)
-        is_alone = self._breaker.is_closed and self._breaker.serves_others(who)
-        is_setback = is_alone and isinstance(fault, InfrastructureFault)
         delay = backoff_seconds(history.copies, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS)
         return Retry(delay, history.after_setback(reason) if is_setback else history.after_wait(reason))
 
@@ -173,7 +173,6 @@ def _attempt(delivery: Delivery, document: object) -> Attempt:
         name=f"{delivery.sequence_number}-{delivery.delivery_count}-{secrets.token_hex(3)}",
         job_id=job_id,
         batch=batch,
-        origin=delivery.origin,
         metadata=metadata if isinstance(metadata, dict) else {},
         number=delivery.history.attempts + 1,
         deliveries=delivery.history.copies + delivery.delivery_count + 1,

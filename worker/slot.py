@@ -181,6 +181,8 @@ class Slot:
         if isinstance(settlement, HandBack):
             await self._intake.quiet()
         try:
+            if isinstance(settlement, Retry):  # of a message that is another's already there must be no copy
+                await self._receiver.renew(delivery)
             await self._receiver.settle(delivery, settlement)
         except LockLost:
             log.warning("settlement_uncertain", settlement=type(settlement).__name__)

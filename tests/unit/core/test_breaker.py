@@ -105,9 +105,13 @@ async def test_who_waits_for_a_turn_wakes_at_a_stop() -> None:
 async def test_it_tells_a_party_that_fails_alone_from_an_outage() -> None:
     breaker = Breaker("services", Vitals())
     assert not breaker.serves_others("poison")
-    for number in range(10):
+    for number in range(5):
         breaker.worked(f"job {number}")
-        breaker.failed("poison", "500")
+    assert breaker.serves_others("poison")
+    breaker.failed("poison", "500")
+    assert not breaker.serves_others("poison"), "nothing was served since"
+    for number in range(8):
+        breaker.worked(f"job {number}")
     assert breaker.serves_others("poison")
     for number in range(4):
         breaker.failed(f"job {number}", "500")
