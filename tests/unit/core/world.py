@@ -16,7 +16,7 @@ from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.inputs import InputFetcher
 from worker.job_run import Services
-from worker.lifecycle import Worker
+from worker.lifecycle import Duty, Worker
 from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
@@ -59,10 +59,9 @@ class Process:
     def __init__(self, world: World, calls: Calls | None = None, **values: object) -> None:
         self.calls, self.settings = calls or Calls(), settings(**values)
         self.blobs = self.blobs_class(world.account, self.calls)
-        self.permits = Permits(self.settings.max_sessions)
-        self.leases = SessionLeases(
-            self.pool_class(world.pool, self.calls), self.permits, IDENTIFIERS, self.settings
-        )
+        self.permits = Permits(0 if self.settings.permit_leases else self.settings.max_sessions)
+        self.pool, self.identifiers = self.pool_class(world.pool, self.calls), self.new_identifiers()
+        self.leases = SessionLeases(self.pool, self.permits, self.identifiers, self.settings)
         self.vitals, container = Vitals(), self.settings.results_container
         self.cancellations = Cancellations(self.blobs, container)
         self.committer = Committer(
@@ -81,9 +80,16 @@ class Process:
             settings=self.settings,
         )
         self.processor = Processor(self.services)
-        self.worker = Worker(self.services, self.permits, self.processor, self.receiver)
+        self.worker = Worker(self.services, self.permits, self.processor, self.receiver, self.duties())
         self.stop = asyncio.Event()
         self._queue = world.queue
+
+    def new_identifiers(self) -> Identifiers:
+        return IDENTIFIERS
+
+    def duties(self) -> list[Duty]:
+        """What goes on beside the jobs; nothing in most tests."""
+        return []
 
     def receiver(self) -> FakeReceiver:
         return self.receiver_class(self._queue, self.calls)
