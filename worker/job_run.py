@@ -135,9 +135,7 @@ class JobRun:
         # What a dead worker left in the pool is deleted by whoever receives its messages. That takes a free
         # slot, so a job waits for a full pool about as long as a lock, and not all of them equally long.
         patience = self._delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        async with self._services.leases.lend(
-            session_tag(job, self._delivery), self._owner(), patience
-        ) as lease:
+        async with self._services.leases.lend(tag, self._owner(), patience) as lease:
             self._clock.lap("wait_ms")
             grading = Grading(inputs.cases)
             for runs in packed(inputs.runs):

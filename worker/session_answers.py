@@ -102,6 +102,8 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     said = f"{status} {_masked(text, answer.request.url.params.get('identifier'))[:300]}".strip()
     if method == "DELETE" and (fault := _release_fault(status, text, said)):
         return fault
+    if path.endswith("/listSessions") and status in {404, 405, 501}:
+        return _unsupported("list", said)
     if status in {401, 403}:
         return ConfigurationFault(
             f"the session pool refuses access ({said})",
@@ -121,12 +123,16 @@ def _release_fault(status: int, text: str, said: str) -> Exception | None:
     if status == httpx.codes.NOT_FOUND or any(code in text for code in _GONE):
         return SessionGone()
     if status in {405, 501}:
-        return ConfigurationFault(
-            f"the session pool does not delete sessions ({said})",
-            "Set JSWORKER_POOL_API_VERSION to 2025-02-02-preview or later; till then each job occupies a "
-            "session for the cooldown",
-        )
+        return _unsupported("delete", said)
     return None
+
+
+def _unsupported(verb: str, said: str) -> ConfigurationFault:
+    return ConfigurationFault(
+        f"the session pool does not {verb} sessions ({said})",
+        "Set JSWORKER_POOL_API_VERSION to 2025-02-02-preview or later; till then sessions occupy the pool for "
+        "the cooldown",
+    )
 
 
 def _masked(text: str, identifier: str | None) -> str:

@@ -299,6 +299,51 @@ async def test_an_old_api_version_has_short_streams_and_releases_with_one_that_c
     assert "outputStreamsMaxLength" not in json.loads(server.seen[0].body)
 
 
+def listed(*names: str, next_link: str | None = None) -> dict[str, Any]:
+    sessions = [{"identifier": name, "createdAt": "2026-01-01T00:00:00Z"} for name in names]
+    return {"sessions": sessions, "nextLink": next_link}
+
+
+async def test_sessions_are_listed_over_all_pages(server: ScriptedPool, pool: SessionPool) -> None:
+    server.plan(
+        Answer(200, listed("a", "b", next_link=f"{server.url}/listSessions?api-version=v&skip=2")),
+        Answer(200, listed("c")),
+    )
+    assert await pool.identifiers(0) == ["a", "b", "c"]
+    assert [seen.path.rpartition("/")[2] for seen in server.seen] == ["listSessions", "listSessions"]
+    assert server.seen[1].query == {"api-version": "v", "skip": "2"}
+
+
+async def test_a_list_that_goes_on_elsewhere_is_not_followed_with_the_token(
+    server: ScriptedPool, pool: SessionPool
+) -> None:
+    server.plan(Answer(200, listed("a", next_link="http://127.0.0.1:9/listSessions")))
+    with pytest.raises(InfrastructureFault, match="elsewhere"):
+        await pool.identifiers(0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(200, b"what?"), Answer(200, {"sessions": [{}]}), Answer(503), Answer(400), Answer(drop=True)],
+    ids=str,
+)
+async def test_a_list_that_does_not_come_is_a_fault(
+    server: ScriptedPool, pool: SessionPool, answer: Answer
+) -> None:
+    server.plan(answer)
+    with pytest.raises(InfrastructureFault):
+        await pool.identifiers(0)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+async def test_a_pool_that_does_not_list_sessions_is_a_matter_of_configuration(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    server.plan(*[Answer(status)] * 2)
+    with pytest.raises(ConfigurationFault, match="POOL_API_VERSION"):
+        await pool.identifiers(0)
+
+
 async def test_a_file_goes_up_and_comes_down_byte_for_byte(server: ScriptedPool, pool: SessionPool) -> None:
     data = bytes(range(256)) * 600
     server.plan(Answer(200, {}), Answer(200, data))

@@ -176,6 +176,27 @@ async def test_a_redelivery_deletes_the_sessions_of_all_deliveries_before_it(wor
     assert not world.pool.sessions
 
 
+async def test_a_pool_that_cannot_tell_its_sessions_delays_a_redelivery_at_most(world: World) -> None:
+    world.send(job())
+    process = world.process()
+    await process.receiver().settle(await process.take(), HandBack())
+    process.calls.fail("identifiers", ConfigurationFault("the pool does not list sessions", "Set"))
+    assert await process.process_one() == Complete()
+
+
+async def test_a_copy_leaves_the_sessions_of_its_original_alone(world: World) -> None:
+    number = world.send(job())
+    process = world.process()
+    original = await process.take()
+    world.pool.use(IDENTIFIERS.new(1, f"default/j1/{number}"))
+    world.send(job(), History(copies=1, origin=number))
+    assert await process.process_one() == Complete()
+    assert len(world.pool.sessions) == 1
+    await process.receiver().settle(original, HandBack())
+    assert await process.process_one() == Complete()
+    assert not world.pool.sessions
+
+
 async def test_a_redelivery_of_a_committed_job_deletes_the_sessions_before_it_as_well(world: World) -> None:
     number = world.send(job())
     process = world.process()
