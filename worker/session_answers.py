@@ -130,7 +130,7 @@ def _release_fault(status: int, text: str, said: str) -> Exception | None:
 def _unsupported(verb: str, said: str) -> ConfigurationFault:
     return ConfigurationFault(
         f"the session pool does not {verb} sessions ({said})",
-        "Set JSWORKER_POOL_API_VERSION to 2025-02-02-preview or later; till then sessions occupy the pool for "
+        "Set JSWORKER_POOL_API_VERSION to 2025-02-02-preview or later; until then sessions occupy it for "
         "the cooldown",
     )
 
