@@ -15,6 +15,7 @@ _COMMANDS = {
     "reconcile": "Say where a batch's jobs without a result are, and repair what is nowhere.",
     "explain": "Tell one job's story, and what happens next.",
     "cancel": "End a batch, or one job, without running what has not run.",
+    "deadletters": "Look at dead letters, run their jobs again, or remove them.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs or results.",
     "version": "Print the version.",
