@@ -195,7 +195,11 @@ async def test_connections_can_be_reset(tmp_path: Path) -> None:
 
 async def test_what_happens_is_told(tmp_path: Path) -> None:
     told: list[tuple[str, object]] = []
-    switches = Switches(BrokerFaults(), lambda event, **fields: told.append((event, fields.get("fault"))))
+
+    def tell(event: str, /, **fields: object) -> None:
+        told.append((event, fields.get("fault")))
+
+    switches = Switches(BrokerFaults(), tell)
     config = BrokerConfig(data_dir=tmp_path, queues=declared(1), key="key")
     async with (
         Broker(config, switches) as broker,
