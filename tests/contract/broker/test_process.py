@@ -42,7 +42,7 @@ class Process:
             "SharedAccessKey=secret;UseDevelopmentEmulator=true"
         )
 
-    async def spawn(self) -> asyncio.subprocess.Process:
+    async def spawn(self, *options: str) -> asyncio.subprocess.Process:
         folder = self._folder
         files = ["--data", folder / "data", "--queues", folder / "queues.json", "--key-file", folder / "key"]
         return await asyncio.create_subprocess_exec(
@@ -54,6 +54,7 @@ class Process:
                 "--port",
                 str(self._port),
                 "--die-with-parent",
+                *options,
             ),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -93,6 +94,15 @@ async def test_a_wrong_queues_file_is_explained_with_status_2(process: Process, 
     process._running = running
     assert running.returncode == 2
     assert b"queues.0.lock_seconds: Extra inputs are not permitted" in errors
+
+
+async def test_a_wrong_file_of_faults_is_explained_with_status_2(process: Process, tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text('{"broker": {"busy_rate": 7}}')
+    running = await process.spawn(f"--faults={tmp_path / 'faults.json'}")
+    _, errors = await running.communicate()
+    process._running = running
+    assert running.returncode == 2
+    assert b"broker.busy_rate: Input should be less than or equal to 1" in errors
 
 
 async def send_until_killed(client: ServiceBusClient, acknowledged: set[str], name: str) -> None:
