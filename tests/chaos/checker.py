@@ -146,10 +146,11 @@ def ran(executions: Iterable[Execution]) -> list[Execution]:
     return [execution for execution in executions if execution.status not in _TURNED_AWAY]
 
 
-def duplicates(executions: Iterable[Execution]) -> int:
-    """How many executions there were beyond one a job: allowed, and worth knowing."""
-    counted = Counter(execution.job for execution in ran(executions))
-    return sum(count - 1 for count in counted.values())
+def duplicates(records: Records) -> int:
+    """How many executions there were beyond one a healthy job: allowed, and worth knowing."""
+    counted = Counter(execution.job for execution in ran(records.executions))
+    healthy = (job for job, expected in records.expected.items() if expected.healthy)
+    return sum(max(0, counted[job] - 1) for job in healthy)
 
 
 def overlaps(executions: Iterable[Execution]) -> int:

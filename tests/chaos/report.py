@@ -29,7 +29,7 @@ def figures(report: Report) -> dict[str, object]:
         "broker paused": done["pause broker"],
         **report.figures,
         "executions": len(ran),
-        "duplicates executed": checker.duplicates(records.executions),
+        "duplicates executed": checker.duplicates(records),
         "overlaps": checker.overlaps(records.executions),
         "duplicates visible": _count(checker.changed, report) + _count(checker.contradicted, report),
         "lost": _count(checker.lost, report),
@@ -40,13 +40,16 @@ def figures(report: Report) -> dict[str, object]:
 
 
 def table(report: Report) -> Table:
-    """The figures, and how often each fault was switched on."""
+    """The figures."""
     result = Table("figure", "value", title=f"chaos, seed {report.plan.seed}")
     for name, value in figures(report).items():
         result.add_row(name, str(value))
-    for name, count in sorted(report.done.items()):
-        result.add_row(f"fault: {name}", str(count), style="dim")
     return result
+
+
+def faults(report: Report) -> str:
+    """How often each fault was switched on, in a line."""
+    return "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(report.done.items()))
 
 
 def verdict(report: Report) -> str:

@@ -44,9 +44,11 @@ class Scene:
     async def until(self, look: Callable[[], T], seconds: float) -> T:
         """Look, in a thread, until there is something or the time is over; what was seen last."""
         end = time.monotonic() + seconds
-        while not (seen := await asyncio.to_thread(look)) and time.monotonic() < end:  # noqa: ASYNC110 - other processes
+        while True:
+            seen = await asyncio.to_thread(look)
+            if seen or time.monotonic() > end:
+                return seen
             await asyncio.sleep(0.1)
-        return seen
 
 
 @asynccontextmanager

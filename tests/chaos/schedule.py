@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-PHASE_SECONDS = (4.0, 8.0)
-QUIET_SECONDS = (1.0, 3.0)
-FAULTS_A_PHASE = (2, 4)
+PHASE_SECONDS = (3.0, 7.0)
+QUIET_SECONDS = (0.5, 2.0)
+FAULTS_A_PHASE = (2, 5)
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,12 @@ def test_executions_beyond_the_first_are_duplicates_and_those_turned_away_are_no
         Execution("a", 5.0, 6.0, 200),
         Execution("b", 5.0, 6.0, 200),
     ]
-    assert duplicates(executions) == 1
+    assert duplicates(history(executions=tuple(executions))) == 1
+
+
+def test_what_poison_costs_is_no_duplicate() -> None:
+    executions = (Execution("poison", 1.0, 2.0, 200), Execution("poison", 3.0, 4.0, 200))
+    assert duplicates(history(executions=executions)) == 0
 
 
 @pytest.mark.parametrize(
