@@ -307,6 +307,24 @@ async def test_the_permits_of_a_replica_that_left_in_order_are_had_at_once() -> 
         assert fleet.peak == SIZE
 
 
+async def test_permits_that_were_given_back_in_order_are_taken_before_those_of_the_dead() -> None:
+    async with fleet_of(1) as (fleet, (dying,)):
+        first = await dying.take()
+        for _ in range(3):
+            await dying.take()
+        dying.give_back(*first)
+        await asyncio.sleep(40)  # one is idle, and given back
+        assert dying.permits.held == 3
+        await dying.kill()
+        await asyncio.sleep(LEASE + 1)
+        successor = fleet.replica()
+        jobs = await working(successor, 2, 5)
+        await asyncio.wait(jobs)
+        assert len(fleet.pool.sessions) == 3  # all that were left
+        await asyncio.wait(await working(successor, SIZE, 5))
+        assert fleet.pool.sessions == set()
+
+
 async def test_a_permit_in_use_at_the_end_keeps_its_holders_name(
     quiet: list[structlog.typing.EventDict],
 ) -> None:
@@ -384,6 +402,30 @@ async def test_a_replica_whose_renewals_are_never_answered_loses_its_permit_as_w
         await asyncio.wait([permit.lost], timeout=LEASE * 4 / 5 + 1)
         assert permit.lost.done()
         replica.calls.waited_for = None
+        replica.give_back(permit, session)
+
+
+async def test_one_renewal_without_an_answer_costs_no_permit() -> None:
+    async with fleet_of(1, size=1) as (_, (replica,)):
+        permit, session = await replica.take()
+        replica.calls.hang("renew_lease")
+        await asyncio.sleep(LEASE * 2)
+        assert not permit.lost.done()
+        replica.give_back(permit, session)
+
+
+async def test_a_lease_is_counted_from_the_moment_its_renewal_was_asked_for() -> None:
+    async with fleet_of(1, size=1) as (_, (replica,)):
+        permit, session = await replica.take()
+        replica.calls.waited_for = asyncio.Event()
+        await replica.calls.renewing.wait()
+        asked_at = now()
+        await asyncio.sleep(9)
+        replica.calls.waited_for.set()
+        await asyncio.sleep(1)
+        replica.calls.is_out = True
+        await asyncio.wait([permit.lost])
+        assert now() - asked_at == pytest.approx(LEASE * 4 / 5, abs=0.1)
         replica.give_back(permit, session)
 
 
