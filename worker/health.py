@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -73,5 +74,5 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         raise SettingsError(
             f"the settings cannot be used:\n  {PREFIX}HEALTH_PORT: port {port} cannot be listened on "
-            f"({error.strerror}); stop what listens there, or set another"
+            f"({os.strerror(error.errno or 0)}); stop what listens there, or set another"
         ) from error

@@ -116,14 +116,20 @@ class Link:
         """
         if self._receiver and self._generation != self._watch.generation:
             self.drop()
-        if self._receiver is None:
-            async with self._opening:
-                self._receiver = self._build()
-                await self._within(self._open_seconds, self._receiver.__aenter__())
-            self._generation = self._watch.generation
-            self._watch.heard()
-            self.fed()
-        return self._receiver
+        return self._receiver or await self._opened_anew()
+
+    async def _opened_anew(self) -> ServiceBusReceiver:
+        async with self._opening:
+            receiver = self._receiver = self._build()
+            try:
+                await self._within(self._open_seconds, receiver.__aenter__())
+            except BaseException:
+                self.drop()
+                raise
+        self._generation = self._watch.generation
+        self._watch.heard()
+        self.fed()
+        return receiver
 
     async def _within(self, seconds: float, call: Coroutine[Any, Any, T]) -> T:
         self._under_way = task = asyncio.create_task(call)

@@ -109,9 +109,9 @@ class Receiver:
         )
 
     async def receive(self) -> Delivery | None:
-        """Wait a short time for a message; None when there is none. Never to be cancelled.
+        """Wait a short time for a message; None when there is none. Not to be cancelled.
 
-        Cancelling would leave a message that has just arrived locked until its lock expires.
+        What arrives for a receive that was given up is handed back, which uses up one of its deliveries.
         """
         self._link.drop_if_silent()
         messages = await self._link.call(_received, self._watch.times.receive)

@@ -1,11 +1,13 @@
 """What a platform's probes see of the worker, over real sockets."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
+from tests.system.worker.processes import run
 from worker.health import serve_health
 from worker.settings import SettingsError
 from worker.vitals import Vitals
@@ -76,6 +78,23 @@ async def test_a_port_in_use_is_a_matter_of_settings(vitals: Vitals) -> None:
         with pytest.raises(SettingsError, match=f"JSWORKER_HEALTH_PORT: port {port} cannot be listened on"):
             async with serve_health(vitals, port):
                 pass
+
+
+async def test_a_worker_whose_port_is_in_use_ends_with_the_status_for_settings(vitals: Vitals) -> None:
+    async with serve_health(vitals, 0) as port:
+        settings = {
+            "SERVICEBUS_CONNECTION_STRING": "Endpoint=sb://127.0.0.1:1",
+            "STORAGE_CONNECTION_STRING": "UseDevelopmentStorage=true",
+            "POOL_ENDPOINT": "http://127.0.0.1:1",
+            "POOL_TOKEN": "t0",
+            "MAX_SESSIONS": "1",
+            "HEALTH_PORT": str(port),
+        }
+        ended = await asyncio.to_thread(
+            run, "run", settings={f"JSWORKER_{name}": value for name, value in settings.items()}
+        )
+    assert ended.returncode == 2, ended.stderr
+    assert f"JSWORKER_HEALTH_PORT: port {port} cannot be listened on (Address already in use)" in ended.stderr
 
 
 async def test_a_port_is_free_again_after_its_use(vitals: Vitals) -> None:
