@@ -88,6 +88,11 @@ def moment(when: datetime, now: datetime | None = None) -> str:
     return f"{when:%H:%M:%S} UTC" if when.date() == now.date() else f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of something, in words: ``1 job``, ``2 jobs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 async def _look(store: Store, queue: Looks, folder: Folder, job_id: str) -> Story:
     """The result is looked for after the messages: a message is completed only after its result is there."""
     has_manifest, entry = await _entry(store, folder, job_id)

@@ -14,7 +14,7 @@ from worker.app import open_browser, open_client
 from worker.batch import Folder
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.cli.target import job_of
-from worker.explaining import moment, story
+from worker.explaining import counted, moment, story
 from worker.report import printable
 from worker.settings import ClientSettings, WorkerSettings, load
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from worker.explaining import Story
     from worker.seen import Seen
+    from worker.settlement import History
 
 _PHASES = ("queued", "fetch", "wait", "allocate", "execute", "release", "store")
 _LONGEST = 500
@@ -131,7 +132,9 @@ def _with_message(found: Story, message: Seen, max_attempts: int) -> str:
         return f"it will be {again} at {moment(message.scheduled_at)}{spent}"
     if message.state == "deferred":
         return "nothing: somebody has deferred its message, and jsworker never asks for deferred messages"
-    behind = f"waiting behind about {found.ahead} messages" if found.ahead else "the first in the queue"
+    behind = (
+        f"waiting behind about {counted(found.ahead, 'message')}" if found.ahead else "the first in the queue"
+    )
     return f"{behind}, or with a worker right now: is a worker running?{spent}"
 
 
@@ -166,13 +169,20 @@ def _dead(message: Seen) -> str:
 def _past(message: Seen) -> Iterator[tuple[str, str]]:
     """What has happened to a message and to those it is a copy of."""
     history = message.history
-    lost = f"{history.attempts} attempts lost, {history.setbacks} setbacks"
-    yield "history", f"delivered {message.delivery_count} times before; {history.copies} copies, {lost}"
+    if not message.delivery_count and not history.copies:
+        yield "history", "no worker has had it"
+        return
+    yield "history", f"delivered {counted(message.delivery_count, 'time')} before; {_spent(history)}"
     if history.first_enqueued_ms and history.copies:
         first = datetime.fromtimestamp(history.first_enqueued_ms / 1000, UTC)
         yield "", f"first put into the queue {moment(first)}"
     for reason in history.reasons:
         yield "", f"- {reason}"
+
+
+def _spent(history: History) -> str:
+    lost, setbacks = counted(history.attempts, "attempt"), counted(history.setbacks, "setback")
+    return f"put off {counted(history.copies, 'time')}, {lost} lost, {setbacks}"
 
 
 def _result(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import click
 from worker.app import open_browser, open_client
 from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, quiet_logs, run
-from worker.explaining import moment
+from worker.explaining import counted, moment
 from worker.reconciling import Missing, compare, repair
 from worker.report import printable
 from worker.settings import ClientSettings, load
@@ -94,7 +94,8 @@ def document(batch: str, found: Comparison, done: Repaired | None) -> dict[str, 
 
 def report(batch: str, found: Comparison, done: Repaired | None, most: int | None) -> Iterator[str]:
     """All that was found, for people: the counts, at most so many jobs of each kind, and what to do."""
-    yield f"{batch}: {found.jobs} jobs, {found.results} results, {len(found.missing)} without a result"
+    jobs, results = counted(found.jobs, "job"), counted(found.results, "result")
+    yield f"{batch}: {jobs}, {results}, {len(found.missing):,} without a result"
     for where, (word, meaning) in _WORDS.items():
         if found.counts[where]:
             yield f"  {found.counts[where]:>6} {word:<12} {meaning}"
@@ -123,14 +124,15 @@ def _named(job: Missing) -> str:
         case "dead_lettered" if message:
             return f"{job.id}  {message.reason or 'no reason given'}: {message.description or ''}"[:300]
         case "waiting" if message and message.delivery_count:
-            return f"{job.id}  delivered {message.delivery_count} times so far"
+            return f"{job.id}  delivered {counted(message.delivery_count, 'time')} so far"
     return job.id
 
 
 def _repaired(done: Repaired) -> Iterator[str]:
-    yield f"repaired: {len(done.sent)} jobs sent again, {done.told} progress lines written"
+    lines = counted(done.told, "progress line")
+    yield f"repaired: {counted(len(done.sent), 'job')} sent again, {lines} written"
     if done.unrecorded:
-        yield f"not repaired: {len(done.unrecorded)} jobs, since what they are was never recorded:"
+        yield f"not repaired: {counted(len(done.unrecorded), 'job')}, since what it is was never recorded:"
         yield from _listed(done.unrecorded, SHOWN)
         yield "  run the jsworker submit again that began this batch: it goes on where it stopped"
 

@@ -72,7 +72,7 @@ def text(found: Story) -> str:
 
 def test_setbacks_and_their_reasons_are_told_oldest_first() -> None:
     seen = text(replace(SENT, message=COPY))
-    assert "3 copies, 2 attempts lost, 1 setbacks" in seen
+    assert "delivered 0 times before; put off 3 times, 2 attempts lost, 1 setback" in seen
     assert seen.index("- no answer") < seen.index("- pool full")
     assert "first put into the queue 1970-01-01 00:00:00 UTC" in seen
 

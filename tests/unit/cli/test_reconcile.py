@@ -78,7 +78,7 @@ def test_it_falls_short_when_something_is_missing_that_was_not_repaired(
 
 def test_what_could_not_be_repaired_is_named_with_what_to_do() -> None:
     seen = text(lacking(Missing("n", "never_sent")), Repaired((), ("n",), 0))
-    assert "not repaired: 1 jobs" in seen
+    assert "not repaired: 1 job," in seen
     assert "run the jsworker submit again" in seen
 
 
