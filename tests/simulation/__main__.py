@@ -1,4 +1,4 @@
-"""``python -m tests.simulation [SEEDS]``: simulates seeds such as ``7`` or ``0-4999`` and prints the tallies."""
+"""``python -m tests.simulation [SEEDS]``: simulates ``0-4999``, or ``7`` and shows its log."""
 
 from __future__ import annotations
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tests.simulation.weather import HOT_WINDOW_SECONDS
+from tests.simulation.weather import HOT_WINDOW_SECONDS, StormyCalls
 
 if TYPE_CHECKING:
     from tests.simulation.fleet import Run
     from tests.simulation.scenario import SimJob
     from tests.unit.core.fake_pool import Executed
+    from tests.unit.core.world import Process
     from worker.local.broker.values import Message
 
 FAILED_CALLS_A_SECOND = 2.0  # of one slot, over ``HOT_WINDOW_SECONDS``; more is a hot loop
@@ -125,26 +126,49 @@ def _executions(run: Run, verdict: Verdict) -> None:
 
 def _processes(run: Run, verdict: Verdict) -> None:
     for process in run.world.processes:
-        size = process.settings.max_sessions
-        mine = [each for each in run.world.pool.executed if each.calls is process.calls]
-        spans = {each.session: each for each in reversed(mine)}.values()
-        for each in spans:
-            held = sum(other.began <= each.began < other.session.gone_at for other in spans)
-            if held > size:
-                verdict.broken("over the bound", f"{held} sessions at {each.began}, of {size}")
-    for calls, process in zip(run.calls, run.world.processes, strict=True):
-        most = FAILED_CALLS_A_SECOND * HOT_WINDOW_SECONDS * process.settings.slots
-        for window, count in calls.failed.items():
-            if count > most:
-                detail = f"{count} failed calls of {calls.name} at {window * HOT_WINDOW_SECONDS} s"
-                verdict.broken("hot loop", detail)
+        _bound(run, process, verdict)
+        _heat(process, verdict)
+    _fleet_bound(run, verdict)
+    _sessions_left(run, verdict)
+    if any(run.statuses):
+        verdict.broken("worker ended badly", str(run.statuses))
+    for each in run.unhandled if not run.kills else ():  # what was under way at a kill has no end
+        verdict.broken("unhandled", each)
+
+
+def _bound(run: Run, process: Process, verdict: Verdict) -> None:
+    mine = [each for each in run.world.pool.executed if each.calls is process.calls]
+    first = {each.session: each for each in reversed(mine)}.values()
+    for each in first:
+        held = sum(other.began <= each.began < other.session.gone_at for other in first)
+        if held > process.settings.max_sessions:
+            verdict.broken("over the bound", f"{held} sessions at {each.began}")
+
+
+def _fleet_bound(run: Run, verdict: Verdict) -> None:
+    """With leases; a process that stood still may make its one call late."""
+    first = {each.session: each for each in reversed(run.world.pool.executed)}.values()
+    for each in first if run.scenario.leases else ():
+        held = sum(other.began <= each.began < other.session.gone_at for other in first)
+        if held > max(run.scenario.sizes):
+            verdict.tallies["over the fleet's bound"] += 1
+            if run.scenario.profile == "leases":
+                verdict.broken("over the bound", f"{held} sessions of the fleet at {each.began}")
+
+
+def _heat(process: Process, verdict: Verdict) -> None:
+    assert isinstance(process.calls, StormyCalls)
+    most = FAILED_CALLS_A_SECOND * HOT_WINDOW_SECONDS * process.settings.slots
+    for window, count in process.calls.failed.items():
+        if count > most:
+            detail = f"{count} failed calls of {process.calls.name} at {window * HOT_WINDOW_SECONDS} s"
+            verdict.broken("hot loop", detail)
+
+
+def _sessions_left(run: Run, verdict: Verdict) -> None:
     dead = {process.calls for process in run.world.processes if process.calls.crashed.is_set()}
     for session in run.world.pool._sessions.values():
         owners = {each.calls for each in run.world.pool.executed if each.session is session}
         verdict.tallies["sessions left by the dead"] += bool(owners & dead)
         if not owners & dead:
             verdict.broken("session left", f"used at {session.used_at}")
-    if any(run.statuses):
-        verdict.broken("worker ended badly", str(run.statuses))
-    for each in run.unhandled if not run.kills else ():  # what was under way at a kill has no end
-        verdict.broken("unhandled", each)

@@ -7,13 +7,14 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.simulation.deployed import Deployed
 from tests.simulation.processes_loop import ProcessesLoop
 from tests.simulation.weather import StormyCalls
 from tests.unit.core.calls import Crash
 from tests.unit.core.fake_blobs import Account
 from tests.unit.core.fake_pool import Pool
 from tests.unit.core.fake_queue import Queue, Sent
-from tests.unit.core.world import Process, World
+from tests.unit.core.world import World
 from worker.local.broker.duplicates import DuplicateWindow
 
 if TYPE_CHECKING:
@@ -57,14 +58,14 @@ class Run:
 
 
 class Fleet:
-    def __init__(self, scenario: Scenario, process_class: type[Process]) -> None:
+    def __init__(self, scenario: Scenario, process_class: type[Deployed]) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, ProcessesLoop)
         self._loop, self._scenario, self._process_class = loop, scenario, process_class
-        self._rng = random.Random(f"{scenario.seed} as it goes")
+        self._rng = random.Random(f"{scenario.seed} as it goes")  # noqa: S311 - repeatable on purpose
         self._over = asyncio.Event()
-        self._living: dict[int, Process] = {}
-        self._frozen: set[StormyCalls] = set()
+        self._living: dict[int, Deployed] = {}
+        self._frozen: set[object] = set()
         account, world = RecordedAccount(), World()
         world.account, world.pool = account, Pool(sum(scenario.sizes))
         duplicates = DuplicateWindow(DUPLICATES_SECONDS) if scenario.detects_duplicates else None
@@ -107,24 +108,25 @@ class Fleet:
             pause = self._rng.uniform(1, 30)
             await asyncio.wait({asyncio.create_task(self._over.wait())}, timeout=pause)
 
-    def _new(self, index: int, number: int) -> Process:
+    def _new(self, index: int, number: int) -> Deployed:
         scenario = self._scenario
-        rng = random.Random(f"{scenario.seed} {index} {number}")
+        rng = random.Random(f"{scenario.seed} {index} {number}")  # noqa: S311 - as above
         name = f"{index}.{number}"
         process = self._process_class(
             self._world,
             StormyCalls(name, scenario.windows, rng),
             max_sessions=scenario.sizes[index],
-            instance=name,
+            instance=f"worker-{index}",
+            permit_leases=scenario.leases,
             max_inline_output_bytes=100,
         )
         process.calls.clock_behind_seconds = scenario.clocks_behind[index]
         self._world.processes.append(process)
         return process
 
-    async def _life(self, process: Process) -> None:
+    async def _life(self, process: Deployed) -> None:
         calls = process.calls
-        work = self._loop.spawn(calls, process.worker.run(process.stop, drain=False))
+        work = self._loop.spawn(calls, process.run())
         crash = asyncio.create_task(calls.crashed.wait())
         await asyncio.wait({work, crash}, return_when=asyncio.FIRST_COMPLETED)
         if calls.crashed.is_set():
@@ -189,7 +191,7 @@ async def _sleep_until(time: float) -> None:
     await asyncio.sleep(max(0.0, time - asyncio.get_running_loop().time()))
 
 
-def simulate(scenario: Scenario, process_class: type[Process] = Process) -> Run:
+def simulate(scenario: Scenario, process_class: type[Deployed] = Deployed) -> Run:
     """Run a scenario from beginning to end; the same seed takes the same course."""
     state = random.getstate()
     random.seed(scenario.seed)
@@ -200,5 +202,5 @@ def simulate(scenario: Scenario, process_class: type[Process] = Process) -> Run:
         random.setstate(state)
 
 
-async def _simulate(scenario: Scenario, process_class: type[Process]) -> Run:
+async def _simulate(scenario: Scenario, process_class: type[Deployed]) -> Run:
     return await Fleet(scenario, process_class).live()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 from contextvars import Context, ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
 
 from tests.unit.core.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 _PROCESS: ContextVar[object] = ContextVar("process", default=None)
 
 
@@ -23,12 +25,16 @@ class ProcessesLoop(VirtualLoop):
     thaws: first what came from outside, as a selector would report it, then the timers.
     """
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _clock_resolution: float
+
     def __init__(self) -> None:
         super().__init__()
         self._frozen: dict[object, tuple[list[asyncio.Handle], list[asyncio.Handle]]] = {}
         self._freezing: list[object] = []
         self._tasks: dict[object, list[asyncio.Task[Any]]] = {}
-        self.set_task_factory(self._new_task)
+        self.set_task_factory(self._new_task)  # type: ignore[arg-type] # it is one
 
     def spawn(self, process: object, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task of a process, as are all that come of it."""
@@ -52,7 +58,7 @@ class ProcessesLoop(VirtualLoop):
         self._ready.extend(arrived + due)
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         handle = super().call_soon(callback, *args, context=context)
         if self._frozen and (backlog := self._frozen.get(_process_of(handle))):
@@ -60,7 +66,7 @@ class ProcessesLoop(VirtualLoop):
             backlog[0].append(handle)
         return handle
 
-    def _process_events(self, event_list: Any) -> None:
+    def _process_events(self, event_list: object) -> None:
         """Called after time has passed and before the timers that are due."""
         super()._process_events(event_list)  # type: ignore[misc] # asyncio's own
         while self._freezing:
@@ -77,11 +83,11 @@ class ProcessesLoop(VirtualLoop):
 
     def _hold_timers_back(self) -> None:
         kept = []
-        while self._scheduled and self._scheduled[0]._when <= self.time() + self._clock_resolution:
+        while self._scheduled and self._scheduled[0].when() <= self.time() + self._clock_resolution:
             timer = heapq.heappop(self._scheduled)
             backlog = self._frozen.get(_process_of(timer))
             if backlog and not timer._cancelled:
-                timer._scheduled = False
+                timer._scheduled = False  # type: ignore[attr-defined] # asyncio's own
                 backlog[1].append(timer)
             else:
                 kept.append(timer)
@@ -98,4 +104,5 @@ class ProcessesLoop(VirtualLoop):
 
 
 def _process_of(handle: asyncio.Handle) -> object:
-    return handle._context.get(_PROCESS)
+    context: Context = handle._context  # type: ignore[attr-defined] # asyncio's own
+    return context.get(_PROCESS)

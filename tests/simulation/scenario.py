@@ -12,8 +12,9 @@ from tests.unit.core.world import job
 Kind = Literal["healthy", "failing", "spilling", "rejected", "invalid", "poison"]
 Fault = Literal["refused", "hangs", "busy", "denied", "lock_refused", "lossy"]
 Deed = Literal["kill", "kill_at_step", "stop", "pause", "jump", "crowd"]
-PROFILES = ("calm", "kills", "outage", "pauses", "losses", "full", "poison", "mixed")
+PROFILES = ("calm", "kills", "outage", "pauses", "losses", "full", "poison", "mixed", "leases")
 SERVICES = ("pool", "blobs", "queue")
+_MOSTLY: tuple[Kind, ...] = ("healthy",) * 8
 _SKEWED = ("pauses", "mixed")
 _CLOCKS = (0.0, 0.0, -120.0, -20.0, 20.0, 120.0)
 
@@ -70,6 +71,7 @@ class Scenario:
     events: tuple[Event, ...] = ()
     lock_seconds: float = 60
     detects_duplicates: bool = False
+    leases: bool = False
 
     @property
     def quiet_from(self) -> float:
@@ -80,9 +82,12 @@ class Scenario:
 
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed; its profile goes round."""
-    profile, rng = PROFILES[seed % len(PROFILES)], random.Random(seed)
+    profile, rng = PROFILES[seed % len(PROFILES)], random.Random(seed)  # noqa: S311 - repeatable on purpose
     span = rng.choice((120.0, 600.0, 1800.0))
+    has_leases = profile == "leases" or (profile == "mixed" and rng.random() < 0.3)
     sizes = tuple(rng.randint(1, 3) for _ in range(1 if profile == "outage" else rng.randint(1, 4)))
+    if has_leases:
+        sizes = (max(sizes),) * len(sizes)  # of all of them together
     jobs = [_job(rng, number, profile, span) for number in range(rng.randint(5, 25))]
     return Scenario(
         seed,
@@ -94,12 +99,13 @@ def scenario(seed: int) -> Scenario:
         tuple(_events(rng, profile, span, len(sizes))),
         lock_seconds=rng.choice((60, 60, 120)),
         detects_duplicates=rng.random() < 0.5,
+        leases=has_leases,
     )
 
 
 def _job(rng: random.Random, number: int, profile: str, span: float) -> SimJob:
-    kinds: list[Kind] = ["healthy"] * 8 + ["failing", "spilling", "rejected", "invalid"]
-    kind = rng.choice(kinds)
+    kinds: tuple[Kind, ...] = (*_MOSTLY, "failing", "spilling", "rejected", "invalid")
+    kind: Kind = rng.choice(kinds)
     if profile in ("poison", "mixed") and number < 2:
         kind = "poison"
     job_id = f"j{number}"
@@ -133,23 +139,29 @@ def _body(rng: random.Random, job_id: str, kind: Kind) -> bytes:
 
 
 def _windows(rng: random.Random, profile: str, span: float) -> list[Window]:
+    windows: list[Window] = []
     match profile:
         case "outage":
             fault: Fault = rng.choice(("refused", "refused", "busy", "hangs", "denied"))
             service = rng.choice(SERVICES)
-            return [_window(rng, service, "refused" if service == "queue" else fault, rng.choice((300, 900)))]
+            fault = "refused" if service == "queue" else fault
+            windows.append(_window(rng, service, fault, rng.choice((300, 900))))
         case "losses":
-            return [Window(service, "lossy", 0, span + 600, rng.uniform(0.005, 0.05)) for service in SERVICES]
+            windows += [_lossy(rng, service, span + 600, 0.005, 0.05) for service in SERVICES]
+        case "leases" if rng.random() < 0.5:
+            windows.append(_window(rng, rng.choice(("pool", "blobs")), "refused", rng.uniform(20, 200)))
         case "full":
-            return [_window(rng, "pool", "busy", rng.uniform(60, 900))]
+            windows.append(_window(rng, "pool", "busy", rng.uniform(60, 900)))
         case "pauses":
-            return [_window(rng, "queue", "lock_refused", rng.uniform(20, 200))]
+            windows.append(_window(rng, "queue", "lock_refused", rng.uniform(20, 200)))
         case "mixed":
-            return [
-                *(Window(service, "lossy", 0, span, rng.uniform(0, 0.03)) for service in SERVICES),
-                *(_any_window(rng, rng.choice(SERVICES)) for _ in range(rng.randint(1, 3))),
-            ]
-    return []
+            windows += [_lossy(rng, service, span, 0, 0.03) for service in SERVICES]
+            windows += [_any_window(rng, rng.choice(SERVICES)) for _ in range(rng.randint(1, 3))]
+    return windows
+
+
+def _lossy(rng: random.Random, service: str, ends: float, least: float, most: float) -> Window:
+    return Window(service, "lossy", 0, ends, rng.uniform(least, most))
 
 
 def _any_window(rng: random.Random, service: str) -> Window:
@@ -171,6 +183,7 @@ def _events(rng: random.Random, profile: str, span: float, processes: int) -> li
         "pauses": ("pause", "pause", "jump"),
         "full": ("crowd", "crowd", "stop"),
         "poison": ("stop",),
+        "leases": ("kill", "kill_at_step", "stop"),
         "mixed": ("kill", "kill_at_step", "stop", "pause", "jump", "crowd"),
     }
     chosen = deeds.get(profile, ())
@@ -181,10 +194,11 @@ def _events(rng: random.Random, profile: str, span: float, processes: int) -> li
 
 
 def _event(rng: random.Random, deed: Deed, span: float, processes: int) -> Event:
-    amount = {
-        "kill_at_step": lambda: rng.randint(1, 60),
-        "pause": lambda: rng.choice((30, 90, 200)) * rng.uniform(0.7, 1.3),
-        "jump": lambda: rng.uniform(10, 200),
-        "crowd": lambda: rng.uniform(60, 600),
-    }.get(deed, lambda: 0.0)()
+    least, most = {
+        "kill_at_step": (1.0, 60.0),
+        "pause": rng.choice(((20.0, 40.0), (60.0, 120.0), (140.0, 260.0))),
+        "jump": (10.0, 200.0),
+        "crowd": (60.0, 600.0),
+    }.get(deed, (0.0, 0.0))
+    amount = rng.uniform(least, most)
     return Event(rng.uniform(0, span), deed, rng.randrange(processes), amount)

@@ -126,7 +126,7 @@ class World:
         self.processes: list[Process] = []
 
     def process(self, **values: object) -> Process:
-        process = Process(self, **({"max_sessions": self.pool.max_sessions} | values))
+        process = Process(self, None, **({"max_sessions": self.pool.max_sessions} | values))
         self.processes.append(process)
         return process
 
