@@ -146,22 +146,31 @@ def ran(executions: Iterable[Execution]) -> list[Execution]:
     return [execution for execution in executions if execution.status not in _TURNED_AWAY]
 
 
-def duplicates(records: Records) -> int:
-    """How many executions there were beyond one a healthy job: allowed, and worth knowing."""
-    counted = Counter(execution.job for execution in ran(records.executions))
-    healthy = (job for job, expected in records.expected.items() if expected.healthy)
-    return sum(max(0, counted[job] - 1) for job in healthy)
+def repeatable(records: Records) -> list[Execution]:
+    """Those of healthy jobs that were sent once: there is no call for a second one."""
+    return [one for one in ran(records.executions) if _once(records, one.job)]
+
+
+def duplicates(executions: Iterable[Execution]) -> int:
+    """How many executions there were beyond one a job: allowed, and worth knowing."""
+    counted = Counter(execution.job for execution in executions)
+    return sum(count - 1 for count in counted.values())
 
 
 def overlaps(executions: Iterable[Execution]) -> int:
     """How many executions began while another one of the same job was under way."""
     latest: dict[str, float] = {}
     found = 0
-    for execution in sorted(ran(executions), key=lambda one: one.began):
+    for execution in sorted(executions, key=lambda one: one.began):
         found += execution.began < latest.get(execution.job, 0.0)
         ended = execution.began if execution.ended is None else execution.ended
         latest[execution.job] = max(ended, latest.get(execution.job, 0.0))
     return found
+
+
+def _once(records: Records, job: str) -> bool:
+    expected = records.expected.get(job)
+    return expected is not None and expected.healthy and expected.once
 
 
 def _differing(expected: Expected, result: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.records import Expected
@@ -68,7 +68,8 @@ def _planned(random: Random, name: str, kind: str) -> Planned:
     draft = _DRAFTS[kind](random, name)
     body = json.dumps({"version": 1, "id": name, "batch": BATCH, **draft.fields}).encode()
     ids = {"same-id": (name, name), "other-id": (name, f"{name}-again")}.get(_sent(random), (name,))
-    return Planned(name, kind, draft.expected, tuple((message_id, body) for message_id in ids))
+    expected = replace(draft.expected, once=len(ids) == 1)
+    return Planned(name, kind, expected, tuple((message_id, body) for message_id in ids))
 
 
 def _sent(random: Random) -> str:

@@ -17,6 +17,7 @@ class Expected:
         status: the result's.
         stdout: all that the program prints; None where that is not judged.
         healthy: it can run, so that it must neither be dead-lettered nor run out of attempts.
+        once: it was sent in one message only, so that whoever runs it twice does so for another reason.
     """
 
     status: str
@@ -24,6 +25,7 @@ class Expected:
     exit_code: int | None = None
     verdict: str | None = None
     healthy: bool = True
+    once: bool = True
 
 
 @dataclass(frozen=True)

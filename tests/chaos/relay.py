@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
+
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Watch(Protocol):
@@ -186,5 +191,8 @@ class _Side(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
+        """Reset the connection rather than end it in order."""
         if self.transport:
+            end = self.transport.get_extra_info("socket")
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self.transport.abort()

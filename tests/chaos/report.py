@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def figures(report: Report) -> dict[str, object]:
     """What a run is told by, in the order of telling."""
     records, done = report.records, report.done
-    ran = checker.ran(records.executions)
+    once = checker.repeatable(records)
     return {
         "seed": report.plan.seed,
         "jobs": report.plan.jobs,
@@ -28,9 +28,9 @@ def figures(report: Report) -> dict[str, object]:
         "broker killed": done["kill broker"],
         "broker paused": done["pause broker"],
         **report.figures,
-        "executions": len(ran),
-        "duplicates executed": checker.duplicates(records),
-        "overlaps": checker.overlaps(records.executions),
+        "executions": len(checker.ran(records.executions)),
+        "duplicates executed": checker.duplicates(once),
+        "overlaps": checker.overlaps(once),
         "duplicates visible": _count(checker.changed, report) + _count(checker.contradicted, report),
         "lost": _count(checker.lost, report),
         "dead letters": len(records.dead_letters),

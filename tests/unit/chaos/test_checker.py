@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checker import check, duplicates, overlaps
+from tests.chaos.checker import check, duplicates, overlaps, repeatable
 from tests.chaos.records import DeadLetter, Execution, Expected, Records
 
 MOST = 5
@@ -160,30 +160,29 @@ def test_the_evidence_names_a_few_and_counts_all() -> None:
     assert broken.evidence.endswith("and 12 more")
 
 
-def test_executions_beyond_the_first_are_duplicates_and_those_turned_away_are_none() -> None:
-    executions = [
+def test_what_counts_twice_is_neither_turned_away_nor_poison_nor_sent_twice() -> None:
+    again = {**history().expected, "c": Expected("succeeded", once=False)}
+    executions = (
         Execution("a", 1.0, 2.0, 429),
         Execution("a", 3.0, 4.0, None),
         Execution("a", 5.0, 6.0, 200),
         Execution("b", 5.0, 6.0, 200),
-    ]
-    assert duplicates(history(executions=tuple(executions))) == 1
-
-
-def test_what_poison_costs_is_no_duplicate() -> None:
-    executions = (Execution("poison", 1.0, 2.0, 200), Execution("poison", 3.0, 4.0, 200))
-    assert duplicates(history(executions=executions)) == 0
+        *(Execution(job, start, start + 1, 200) for job in ("poison", "c") for start in (1.0, 3.0)),
+    )
+    assert duplicates(repeatable(history(expected=again, executions=executions))) == 1
 
 
 @pytest.mark.parametrize(
-    ("executions", "found"),
+    ("spans", "found"),
     [
-        ([Execution("a", 1.0, 2.0, 200), Execution("a", 2.0, 3.0, 200)], 0),
-        ([Execution("a", 1.0, 2.5, 200), Execution("a", 2.0, 3.0, 200)], 1),
-        ([Execution("a", 1.0, 9.0, 200), Execution("a", 2.0, 3.0, 200), Execution("a", 4.0, 5.0, 200)], 2),
-        ([Execution("a", 1.0, 2.5, 200), Execution("b", 2.0, 3.0, 200)], 0),
-        ([Execution("a", 1.0, 2.5, 429), Execution("a", 2.0, 3.0, 200)], 0),
+        ([("a", 1.0, 2.0), ("a", 2.0, 3.0)], 0),
+        ([("a", 1.0, 2.5), ("a", 2.0, 3.0)], 1),
+        ([("a", 1.0, 9.0), ("a", 2.0, 3.0), ("a", 4.0, 5.0)], 2),
+        ([("a", 1.0, 2.5), ("b", 2.0, 3.0)], 0),
+        ([("a", 1.0, None), ("a", 1.5, 3.0)], 0),
     ],
 )
-def test_two_executions_of_one_job_at_one_time_overlap(executions: list[Execution], found: int) -> None:
-    assert overlaps(executions) == found
+def test_two_executions_of_one_job_at_one_time_overlap(
+    spans: list[tuple[str, float, float | None]], found: int
+) -> None:
+    assert overlaps([Execution(job, began, ended) for job, began, ended in spans]) == found
