@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
     HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
@@ -18,21 +16,19 @@ from azure.core.exceptions import (
 from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
 
+from worker.blob_faults import code_of, mapped, mapped_lease
 from worker.faults import (
     AlreadyCommitted,
     BlobChanged,
     BlobMissing,
     BlobTooLarge,
-    CapacityFault,
-    ConfigurationFault,
     InfrastructureFault,
-    LeaseHeld,
 )
 from worker.inputs import Content
 from worker.permit_leases import LeasedBlob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
     from azure.core.credentials_async import AsyncTokenCredential
@@ -42,8 +38,6 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PIECE_BYTES = 1 << 20  # what one request carries, and so what a large blob costs in memory
-_CONFLICTS = frozenset({409, 412})
-_THROTTLED = frozenset({429, 503})
 
 
 class Blobs:
@@ -73,7 +67,7 @@ class Blobs:
         match: dict[str, Any] = (
             {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         )
-        with _mapped(blob):
+        with mapped(blob):
             try:
                 # no range of ours: asked for one, the service refuses an empty blob, and the SDK leaves it so
                 stream = await self._client(blob).download_blob(decompress=False, **match)
@@ -118,27 +112,27 @@ class Blobs:
     async def append(self, blob: str, data: bytes) -> bool:
         """Append to an append blob, made if missing; False when it takes no more blocks."""
         client = self._client(blob)
-        with _mapped(blob, writing=True):
+        with mapped(blob, writing=True):
             try:
                 await client.append_block(data)
             except ResourceNotFoundError:
                 await self._create_append_blob(client)
                 await client.append_block(data)
             except HttpResponseError as error:
-                if _code(error) == "BlockCountExceedsLimit":
+                if code_of(error) == "BlockCountExceedsLimit":
                     return False
                 raise
         return True
 
     async def metadata(self, blob: str) -> dict[str, str]:
         """The blob's own metadata; raises ``BlobMissing``."""
-        with _mapped(blob):
+        with mapped(blob):
             properties = await self._client(blob).get_blob_properties()
         return dict(properties.metadata or {})
 
     async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
         """The names, in order, of a container's blobs that begin with a prefix."""
-        with _mapped(container):
+        with mapped(container):
             async for name in self._service.get_container_client(container).list_blob_names(
                 name_starts_with=prefix
             ):
@@ -146,18 +140,18 @@ class Blobs:
 
     async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
         """The names of those that were last written before a time."""
-        with _mapped(container):
+        with mapped(container):
             blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
             return [blob.name async for blob in blobs if blob.last_modified < than]
 
     async def delete(self, blob: str) -> None:
         """Delete a blob; done too when there is none."""
-        with suppress(BlobMissing), _mapped(blob):
+        with suppress(BlobMissing), mapped(blob):
             await self._client(blob).delete_blob()
 
     async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
         """The container's blobs that begin with a prefix, with their metadata and whether they are leased."""
-        with _mapped(f"{container}/{prefix}", writing=True):
+        with mapped(f"{container}/{prefix}", writing=True):
             listing = self._service.get_container_client(container).list_blobs(
                 name_starts_with=prefix, include=["metadata"]
             )
@@ -173,22 +167,22 @@ class Blobs:
             LeaseHeld: another has it.
             BlobMissing: there is no such blob.
         """
-        with _mapped(blob), _mapped_lease(blob):
+        with mapped(blob), mapped_lease(blob):
             await self._lease(blob, lease).acquire(lease_duration=seconds)
 
     async def renew_lease(self, blob: str, lease: str) -> None:
         """Let a lease begin anew; raises ``LeaseHeld`` when another has it or had it since."""
-        with _mapped(blob), _mapped_lease(blob):
+        with mapped(blob), mapped_lease(blob):
             await self._lease(blob, lease).renew()
 
     async def mark_leased(self, blob: str, lease: str, metadata: dict[str, str]) -> None:
         """Write a blob's whole metadata while the caller's lease lasts; raises ``LeaseHeld`` after it."""
-        with _mapped(blob), _mapped_lease(blob):
+        with mapped(blob), mapped_lease(blob):
             await self._client(blob).set_blob_metadata(metadata, lease=lease)
 
     async def release_lease(self, blob: str, lease: str) -> None:
         """End a lease at once; raises ``LeaseHeld`` when it was the caller's no more."""
-        with _mapped(blob), _mapped_lease(blob):
+        with mapped(blob), mapped_lease(blob):
             await self._lease(blob, lease).release()
 
     def _lease(self, blob: str, lease: str) -> BlobLeaseClient:
@@ -202,7 +196,7 @@ class Blobs:
         **options: Any,  # noqa: ANN401 - the SDK's
     ) -> str:
         settings = ContentSettings(content_type=content_type, content_disposition="attachment")
-        with _mapped(blob, writing=True):
+        with mapped(blob, writing=True):
             try:
                 answer = await self._client(blob).upload_blob(data, content_settings=settings, **options)
             except (ResourceExistsError, ResourceModifiedError) as error:
@@ -249,53 +243,3 @@ async def open_blobs(
         service = BlobServiceClient(settings.storage_account_url or "", credential, **options)
     async with service:
         yield Blobs(service)
-
-
-@contextmanager
-def _mapped(blob: str, *, writing: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except ResourceNotFoundError as error:
-        if writing:
-            raise ConfigurationFault(
-                f"the container of {blob} does not exist", "Create it, or correct JSWORKER_RESULTS_CONTAINER"
-            ) from error
-        raise BlobMissing(blob) from error
-    except ClientAuthenticationError as error:
-        raise _denied(blob, error) from error
-    except HttpResponseError as error:
-        raise _refused(blob, error) from error
-    except AzureError as error:
-        raise InfrastructureFault(f"Blob storage is out of reach: {error.message}") from error
-
-
-@contextmanager
-def _mapped_lease(blob: str) -> Iterator[None]:
-    """Every conflict of a lease means one thing: it is not the caller's."""
-    try:
-        yield
-    except HttpResponseError as error:
-        if error.status_code in _CONFLICTS:
-            raise LeaseHeld(f"{blob} is leased by another, or was since ({_code(error)})") from error
-        raise
-
-
-def _refused(blob: str, error: HttpResponseError) -> Exception:
-    status = error.status_code or 0
-    if status == 403:  # noqa: PLR2004 - HTTP
-        return _denied(blob, error)
-    if status in _THROTTLED:
-        return CapacityFault(f"Blob storage throttles ({status} {_code(error)}) on {blob}")
-    return InfrastructureFault(f"Blob storage answered {status} {_code(error)} on {blob}")
-
-
-def _denied(blob: str, error: HttpResponseError) -> ConfigurationFault:
-    return ConfigurationFault(
-        f"Blob storage refuses access to {blob} ({_code(error)})",
-        "Give this identity the role Storage Blob Data Contributor on the container, or correct the key",
-    )
-
-
-def _code(error: HttpResponseError) -> str:
-    """The service's own word for what is wrong, which the SDK adds to the exception."""
-    return str(getattr(error, "error_code", None) or error.status_code)
