@@ -191,7 +191,8 @@ def _result(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "result", f"{result.get('status')}{verdict}{code}, {_when(result.get('finished_at'))}"
     if error := result.get("error"):
         yield "error", f"{error.get('code')}: {error.get('message')}"
-    yield "took", _took(result.get("timings") or {})
+    if took := _took(result.get("timings") or {}):
+        yield "took", took
     attempts, deliveries = result.get("attempts", 1), result.get("deliveries", 1)
     yield "history", f"attempt {attempts}, delivery {deliveries} of its message"
     for fault in result.get("faults") or ():
@@ -207,10 +208,7 @@ def _when(text: object) -> str:
 
 def _took(timings: dict[str, Any]) -> str:
     known = [(phase, timings.get(f"{phase}_ms")) for phase in _PHASES]
-    return (
-        ", ".join(f"{phase} {_duration(ms)}" for phase, ms in known if isinstance(ms, int | float))
-        or "unknown"
-    )
+    return ", ".join(f"{phase} {_duration(ms)}" for phase, ms in known if isinstance(ms, int | float))
 
 
 def _duration(milliseconds: float) -> str:
