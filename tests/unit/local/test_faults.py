@@ -1,10 +1,15 @@
 """The file of faults: what it may say, and that anything else is refused by name."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from worker.local.faults import BlobFaults, BrokerFaults, Faults, FaultsError, PoolFaults, read_faults
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = ROOT / "docs" / "rehearsing-faults.md"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -57,3 +62,17 @@ def test_what_is_wrong_is_told_with_its_field(tmp_path: Path, text: str, field: 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="No such file"):
         read_faults(tmp_path / "absent.json")
+
+
+def test_the_blob_store_knows_the_same_switches() -> None:
+    source = (ROOT / "worker/local/node/faults.js").read_text()
+    declared = source.partition("const OFF = {")[2].partition("};")[0]
+    known = dict(re.findall(r"(\w+): (\w+),", declared))
+    assert {name: json.loads(value) for name, value in known.items()} == BlobFaults().model_dump()
+
+
+@pytest.mark.parametrize("section", [PoolFaults, BrokerFaults, BlobFaults])
+def test_every_switch_is_documented(section: type[PoolFaults | BrokerFaults | BlobFaults]) -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert set(section.model_fields) <= documented
