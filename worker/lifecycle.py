@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from worker.slot import Handler, Receiver
 
 log = structlog.get_logger()
-CLEANUP_SECONDS = 20.0
+CLEANUP_SECONDS = 15.0  # for messages to be handed back and links to be closed
+SESSIONS_SECONDS = 5.0  # for sessions to be deleted after that
 
 
 Duty = Callable[[], Coroutine[Any, Any, None]]
@@ -91,7 +92,7 @@ class Worker:
         for task in left:
             task.cancel()
         try:
-            await asyncio.wait_for(self._services.leases.close(), CLEANUP_SECONDS)
+            await asyncio.wait_for(self._services.leases.close(), SESSIONS_SECONDS)
         except TimeoutError:
             log.exception("sessions_left_behind", remedy="the pool removes them after its cooldown")
 

@@ -8,12 +8,19 @@ import hmac
 import math
 import secrets
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
 from worker.clock import now
-from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, ServiceFault
+from worker.faults import (
+    CapacityFault,
+    ConfigurationFault,
+    ExecutionLost,
+    InfrastructureFault,
+    ServiceFault,
+)
 from worker.patience import with_patience
 
 if TYPE_CHECKING:
@@ -25,7 +32,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 T = TypeVar("T")
-RELEASE_PAUSES = (0, 0.2, 0.8, 3.2)  # seconds before each try
+RELEASE_SECONDS = 6.0  # how long a job waits for the deletion of its session; it goes on without the job
+RELEASE_PAUSES = (0.2, 0.8, 3.2, 5.0)  # seconds between two tries; the last again and again
+FORGETTING_SECONDS = 1.0  # the pool may take about a cooldown to be over
 SWEEP_SECONDS = 30.0
 _NO_JOB = "0" * 16
 
@@ -89,7 +98,9 @@ class Lease:
         identifier: the session's.
         touched: whether the pool may have allocated it.
         reusable: whether another job of its owner may have it afterwards.
+        idle_from: until when something may run in it that nobody waits for, on the loop's clock.
         release_ms: how long its deletion took; None while it is not deleted.
+        release_fault: why not, when the pool fails at it.
     """
 
     def __init__(self, pool: Pool, permits: Permits, permit: Permit, patience_seconds: float) -> None:
@@ -98,7 +109,9 @@ class Lease:
         self.identifier = permit.session or ""
         self.touched = False
         self.reusable = True
+        self.idle_from = 0.0
         self.release_ms: float | None = None
+        self.release_fault: str | None = None
 
     @property
     def stream_chars(self) -> int:
@@ -113,9 +126,16 @@ class Lease:
             InfrastructureFault: nothing has run, as far as the service says.
             ExecutionLost: the code may have run.
         """
-        return await self._patiently(
-            lambda: self._pool.execute(self._permit, self.identifier, code, timeout_seconds)
-        )
+        self.idle_from = math.inf
+        try:
+            return await self._patiently(lambda: self._execute(code, timeout_seconds))
+        finally:
+            self.idle_from = min(self.idle_from, now() + timeout_seconds)
+
+    async def _execute(self, code: str, timeout_seconds: float) -> Execution:
+        answer = await self._pool.execute(self._permit, self.identifier, code, timeout_seconds)
+        self.idle_from = now()
+        return answer
 
     async def upload(self, name: str, data: bytes) -> None:
         """Put a file into the session's data folder under a flat name; raises as ``execute`` does."""
@@ -180,6 +200,11 @@ class SessionLeases:
                     permit.index, None if owner else job
                 )
                 yield lease
+        except ExecutionLost as lost:
+            await self._return(permit, lease, owner=None)
+            if lease.release_fault:  # no matter of this job: the pool does not do the simplest thing
+                raise InfrastructureFault(f"{lost}; nor does it answer otherwise") from lost
+            raise
         except BaseException:
             await self._return(permit, lease, owner=None)
             raise
@@ -225,46 +250,57 @@ class SessionLeases:
         elif not lease.touched and not permit.session:
             self._permits.give_back(permit)
         else:
-            await asyncio.shield(self._begin_release(permit, lease))
+            release = self._begin_release(permit, lease)
+            await asyncio.wait({release}, timeout=RELEASE_SECONDS)
+            if lease.release_ms is None:
+                log.error(
+                    "session_release_unconfirmed",
+                    reason=lease.release_fault or "no answer",
+                    remedy="the permit is used again when the pool confirms it, or after the cooldown",
+                )
 
     def _begin_release(self, permit: Permit, lease: Lease) -> asyncio.Task[None]:
         """In a task of its own: a job that is cancelled leaves no session behind."""
         permit.session = permit.owner = None
         task = asyncio.create_task(self._release(permit, lease))
         self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
+        task.add_done_callback(self._released)
         return task
 
+    def _released(self, task: asyncio.Task[None]) -> None:
+        self._releases.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("session_release_failed_unexpectedly", exc_info=error)
+
     async def _release(self, permit: Permit, lease: Lease) -> None:
-        is_confirmed = False
+        """Delete a session; until that is confirmed, or the pool has forgotten it, its permit stays out."""
+        began = now()
+        forgotten_at = max(began, lease.idle_from) + self._cooldown + FORGETTING_SECONDS
+        is_deleted = False
         try:
-            is_confirmed = await self._delete(permit.index, lease)
+            is_deleted = await self._is_deleted(permit.index, lease, forgotten_at)
         finally:
-            if is_confirmed:
+            if is_deleted:
+                lease.release_ms = (now() - began) * 1000
                 self._permits.give_back(permit)
             else:
-                asyncio.get_running_loop().call_later(self._cooldown, self._permits.give_back, permit)
+                asyncio.get_running_loop().call_at(forgotten_at, self._permits.give_back, permit)
 
-    async def _delete(self, permit: int, lease: Lease) -> bool:
-        """Whether the pool has confirmed it, after some tries."""
-        began = now()
-        for pause in RELEASE_PAUSES:
-            await asyncio.sleep(pause)
+    async def _is_deleted(self, permit: int, lease: Lease, until: float) -> bool:
+        """Try until the pool confirms it; False when no other try is worth making."""
+        for pause in chain(RELEASE_PAUSES, repeat(RELEASE_PAUSES[-1])):
             try:
                 await self._pool.release(permit, lease.identifier)
-            except ConfigurationFault as error:
-                reason = str(error)
-                break  # another try would be answered the same
-            except ServiceFault as error:
-                reason = str(error)
+            except ConfigurationFault:
+                log.exception("session_not_deleted")
+                return False  # another try would be answered the same
+            except ServiceFault as fault:
+                lease.release_fault = str(fault)
             else:
-                lease.release_ms = (now() - began) * 1000
                 return True
-        log.error(
-            "session_release_unconfirmed",
-            reason=reason,
-            quarantine_seconds=self._cooldown,
-        )
+            if now() + pause >= until:
+                return False
+            await asyncio.sleep(pause)
         return False
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
+RELEASE_SECONDS = 15.0
 ANSWER_SECONDS = 25  # what the service may take beyond the execution itself
 _RELEASE_SINCE = "2025-02-02"
 _LONG_STREAMS_SINCE = "2025-10-02"
@@ -138,7 +139,7 @@ class SessionPool:
         """
         url = self._url("session", identifier, self._release_version)
         try:
-            await self._call(_Call(permit, "DELETE", url))
+            await self._call(_Call(permit, "DELETE", url, timeout=RELEASE_SECONDS))
         except SessionGone:
             return
         except (ExecutionLost, CapacityFault) as error:

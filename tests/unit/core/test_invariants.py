@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.unit.core.world import World, job
-from worker.faults import ExecutionLost, InfrastructureFault
+from worker.faults import ConfigurationFault, ExecutionLost, InfrastructureFault
 from worker.settlement import Complete, DeadLetter, Retry
 
 
@@ -46,12 +46,12 @@ async def test_sessions_allocated_never_exceed_the_maximum(world: World) -> None
     assert len(world.results()) == 12
 
 
-async def test_a_permit_whose_release_is_not_confirmed_stays_out_for_the_cooldown(world: World) -> None:
+async def test_a_permit_whose_release_cannot_be_confirmed_stays_out_for_the_cooldown(world: World) -> None:
     process = world.process(max_sessions=1)
     world.pool.max_sessions = 1
     world.send(job("j1"))
     world.send(job("j2"))
-    process.calls.fail("release", *[InfrastructureFault("refused")] * 4)
+    process.calls.fail("release", ConfigurationFault("refused", "Set"))
     await process.drain()
     assert (world.pool.peak, world.pool.full) == (1, 0)
     assert asyncio.get_running_loop().time() > world.pool.cooldown_seconds
