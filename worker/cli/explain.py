@@ -170,7 +170,6 @@ def _past(message: Seen) -> Iterator[tuple[str, str]]:
     """What has happened to a message and to those it is a copy of."""
     history = message.history
     if not message.delivery_count and not history.copies:
-        yield "history", "no worker has had it"
         return
     yield "history", f"delivered {counted(message.delivery_count, 'time')} before; {_spent(history)}"
     if history.first_enqueued_ms and history.copies:

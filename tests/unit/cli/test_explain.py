@@ -98,6 +98,7 @@ def test_a_result_is_told_with_its_timings_and_what_went_wrong_before() -> None:
 def test_a_dead_letter_is_told_with_its_reason() -> None:
     seen = text(replace(SENT, dead=(message("a", reason="TTLExpiredException", description="too old"),)))
     assert "in the dead-letter queue: TTLExpiredException: too old" in seen
+    assert "history" not in seen
 
 
 @pytest.mark.parametrize(
