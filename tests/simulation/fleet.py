@@ -11,9 +11,9 @@ from tests.simulation.deployed import Deployed
 from tests.simulation.processes_loop import ProcessesLoop
 from tests.simulation.weather import StormyCalls
 from tests.unit.core.calls import Crash
-from tests.unit.core.fake_blobs import Account
 from tests.unit.core.fake_pool import Pool
 from tests.unit.core.fake_queue import Queue, Sent
+from tests.unit.core.recorded_account import RecordedAccount
 from tests.unit.core.world import World
 from worker.local.broker.duplicates import DuplicateWindow
 
@@ -24,19 +24,6 @@ LOOK_SECONDS = 5.0
 LONGEST_SECONDS = 12 * 3600.0  # for what is left when nothing more happens from outside
 PLATFORM_STOP_SECONDS = 75.0  # after which a process that was asked to stop is killed
 DUPLICATES_SECONDS = 600.0
-
-
-@dataclass
-class RecordedAccount(Account):
-    """Remembers every result that was ever visible."""
-
-    commits: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
-
-    def write(self, blob: str, data: bytes, metadata: dict[str, str] | None = None, appends: int = 0) -> str:
-        etag = super().write(blob, data, metadata, appends)
-        if blob.endswith("/result.json"):
-            self.commits.setdefault(blob, []).append((etag, data))
-        return etag
 
 
 @dataclass

@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.unit.core.points import Points
+from tests.unit.core.recorded_account import RecordedAccount
 from tests.unit.core.virtual_time import VirtualLoop
-from tests.unit.core.world import Process, World, job, settled_tasks
+from tests.unit.core.world import IDENTIFIERS, Process, World, job, settled_tasks
 from worker.faults import CapacityFault, ExecutionLost, InfrastructureFault
+from worker.settlement import History
+from worker.suspects import DELIVERIES_BEFORE_SUSPICION
 
 Prepare = Callable[[World, Process], None]
 
@@ -37,12 +41,57 @@ def meets_every_fault(world: World, process: Process) -> None:
     process.calls.fail("execute", CapacityFault("full"), InfrastructureFault("503"))
 
 
-SCENES = (runs_at_once, spills, is_rejected, is_lost_once, meets_every_fault)
+def comes_again(world: World, _: Process) -> None:
+    """A worker died with it and left a session."""
+    world.send(job("j1", {"stdout": "out"}))
+    fail_deliveries(world, 1)
+    world.pool.use(IDENTIFIERS.new(0, "default/j1/1"))
+
+
+def is_a_copy(world: World, _: Process) -> None:
+    world.send(job("j1", {"stdout": "out"}), History(attempts=1, copies=1, reasons=("lost",), origin=1))
+
+
+def is_a_suspect(world: World, _: Process) -> None:
+    world.send(job("j1", {"seconds": 1, "stdout": "out"}))
+    fail_deliveries(world, DELIVERIES_BEFORE_SUSPICION)
+
+
+def is_given_up(world: World, _: Process) -> None:
+    world.send(job("j1"), History(attempts=5, copies=5, reasons=("lost",), origin=1))
+
+
+def is_sent_twice(world: World, _: Process) -> None:
+    world.send(job("j1", {"seconds": 1}))
+    world.send(job("j1", {"seconds": 1}))
+
+
+def fail_deliveries(world: World, times: int) -> None:
+    for _ in range(times):
+        message = world.queue.acquire()
+        assert message
+        assert message.token
+        world.queue.rules.abandon(message.token, world.queue.advance())
+
+
+SCENES = (
+    runs_at_once,
+    spills,
+    is_rejected,
+    is_lost_once,
+    meets_every_fault,
+    comes_again,
+    is_a_copy,
+    is_a_suspect,
+    is_given_up,
+    is_sent_twice,
+)
 scenes = pytest.mark.parametrize("prepare", SCENES, ids=[scene.__name__ for scene in SCENES])
 
 
-def prepared(prepare: Prepare) -> tuple[World, Process]:
+def prepared(prepare: Prepare, account: RecordedAccount | None = None) -> tuple[World, Process]:
     world = World()
+    world.account = account or world.account
     process = world.process(max_inline_output_bytes=100, max_sessions=1, lookahead=0)
     prepare(world, process)
     return world, process
@@ -53,6 +102,11 @@ async def steps_of(prepare: Prepare) -> int:
     await process.drain()
     await world.check()
     return process.calls.steps
+
+
+def results_of(world: World) -> dict[str, str]:
+    """The ETag of each."""
+    return {name: blob.etag for name, blob in world.account.blobs.items() if "result.json" in name}
 
 
 async def crashed_at(step: int, world: World, process: Process) -> None:
@@ -71,46 +125,85 @@ async def crashed_at(step: int, world: World, process: Process) -> None:
 
 
 @scenes
-async def test_a_crash_at_any_step_loses_nothing_and_ends_in_one_result(prepare: Prepare) -> None:
-    for step in range(1, await steps_of(prepare) + 1):
+async def test_a_crash_at_any_step_loses_nothing_and_ends_in_one_result(
+    prepare: Prepare, points: Points
+) -> None:
+    for step in points.of(await steps_of(prepare)):
         world, process = prepared(prepare)
         await crashed_at(step, world, process)
-        committed = {name: blob.etag for name, blob in world.account.blobs.items() if "result.json" in name}
+        committed = results_of(world)
         assert await world.process(lookahead=0).drain() == 0
         assert world.results() == ["j1"], f"crashed at step {step}"
-        assert committed.items() <= {name: blob.etag for name, blob in world.account.blobs.items()}.items()
+        assert committed.items() <= results_of(world).items()
         assert {line["id"] for line in world.progress()} == {"j1"}, f"crashed at step {step}"
         await world.check()
     VirtualLoop.unhandled_of_running().clear()
 
 
 @scenes
-async def test_a_job_that_is_aborted_at_any_step_is_handed_back_and_leaves_nothing(prepare: Prepare) -> None:
-    for step in range(1, await steps_of(prepare) + 1):
+async def test_a_job_that_is_aborted_at_any_step_is_handed_back_and_leaves_nothing(
+    prepare: Prepare, points: Points
+) -> None:
+    for step in points.of(await steps_of(prepare)):
         world, process = prepared(prepare)
-        stop = process.stop
+        before, stop = set(world.pool.sessions), process.stop
         process.settings = process.worker._settings = process.settings.model_copy(
             update={"shutdown_grace_seconds": 0}
         )
         process.calls.at_step[step] = stop.set
         assert await process.drain() == 0, f"stopped at step {step}"
         assert not process.permits._in_use, f"stopped at step {step}"
-        assert not list(world.pool.sessions), f"stopped at step {step}"
+        assert set(world.pool.sessions) <= before, f"stopped at step {step}"
         await world.process(lookahead=0).drain()
         assert world.results() == ["j1"], f"stopped at step {step}"
         await world.check()
 
 
 @scenes
-async def test_a_worker_that_is_cancelled_at_any_step_leaves_nothing_behind(prepare: Prepare) -> None:
-    for step in range(1, await steps_of(prepare) + 1):
+async def test_a_worker_that_is_cancelled_at_any_step_leaves_nothing_behind(
+    prepare: Prepare, points: Points
+) -> None:
+    for step in points.of(await steps_of(prepare)):
         world, process = prepared(prepare)
-        running = asyncio.create_task(process.drain())
+        before, running = set(world.pool.sessions), asyncio.create_task(process.drain())
         process.calls.at_step[step] = running.cancel
         await asyncio.wait({running})
         await settled_tasks()
         assert not process.permits._in_use, f"cancelled at step {step}"
-        assert not list(world.pool.sessions), f"cancelled at step {step}"
+        assert set(world.pool.sessions) <= before, f"cancelled at step {step}"
         await world.process(lookahead=0).drain()
         assert world.results() == ["j1"], f"cancelled at step {step}"
         await world.check()
+
+
+@scenes
+async def test_a_message_that_goes_to_another_worker_at_any_step_ends_in_one_result(
+    prepare: Prepare, points: Points
+) -> None:
+    """As after a pause: the first worker has lost the lock, does not know it, and goes on."""
+    for step in points.of(await steps_of(prepare)):
+        account = RecordedAccount()
+        world, process = prepared(prepare, account)
+        world.pool.max_sessions = 3
+        second = world.process(lookahead=0, max_sessions=1)
+        begun = asyncio.Event()
+        process.calls.at_step[step] = lambda world=world, begun=begun: lose_locks(world, begun)
+        running = asyncio.create_task(process.drain())
+        await begun.wait()
+        committed = results_of(world)
+        assert await second.drain() == 0
+        assert await running == 0
+        assert world.results() == ["j1"], f"lost at step {step}"
+        assert committed.items() <= results_of(world).items()
+        assert [len(commits) for commits in account.commits.values()] == [1]
+        world.pool.violations.clear()  # the first worker may use a session that the second has deleted
+        await world.check()
+
+
+def lose_locks(world: World, begun: asyncio.Event) -> None:
+    now = world.queue.advance()
+    for message in list(world.queue.rules.messages.values()):
+        if message.token:
+            world.queue.rules.abandon(message.token, now)
+    world.queue.wake()
+    begun.set()
