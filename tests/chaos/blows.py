@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -46,7 +47,8 @@ class Chaos:
 
     def _begin(self, phase: Phase) -> None:
         if phase.names:
-            click.echo(f"  {', '.join(phase.names)} ({phase.seconds:.1f} s)", err=True)
+            time = datetime.now(UTC).strftime("%H:%M:%S")  # as in the logs
+            click.echo(f"  {time} {phase.seconds:.1f} s: {', '.join(phase.names)}", err=True)
         self._stack.set_faults(phase.faults)
         for name in phase.names:
             self.done[name] += 1

@@ -192,7 +192,7 @@ class _Side(asyncio.Protocol):
 
     def abort(self) -> None:
         """Reset the connection rather than end it in order."""
-        if self.transport:
+        if self.transport and not self.transport.is_closing():
             end = self.transport.get_extra_info("socket")
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self.transport.abort()

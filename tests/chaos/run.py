@@ -30,7 +30,7 @@ LOCK_SECONDS = 8
 SECONDS_A_JOB = 0.075
 CHUNK = 20
 SENT_AFTER = 0.7  # of the time in which things go wrong
-END_SECONDS = 180.0
+STALLED_SECONDS = 90.0  # longer than a copy of a message waits before it comes again
 STOP_SECONDS = 60.0
 
 
@@ -43,7 +43,6 @@ class Plan:
     workers: int = 3
     max_sessions: int = 5
     chaos_seconds: float | None = None
-    end_seconds: float = END_SECONDS
 
     @property
     def trouble_seconds(self) -> float:
@@ -87,7 +86,7 @@ async def run(plan_: Plan, folder: Path) -> Report:
         feeding = asyncio.create_task(_feed(here.bus, jobs, plan_.trouble_seconds * SENT_AFTER))
         await chaos.run(phases)
         uncertain = await feeding
-        await _all_ended(here, jobs, plan_.end_seconds)
+        await _all_ended(here, jobs)
         here.fleet.reap()
         await here.fleet.stop_all(STOP_SECONDS)
         records = await asyncio.to_thread(_collected, here, jobs, uncertain)
@@ -107,11 +106,17 @@ async def _feed(bus: Bus, jobs: list[Planned], seconds: float) -> int:
     return uncertain
 
 
-async def _all_ended(here: Scene, jobs: list[Planned], seconds: float) -> None:
-    """Wait until each job has a result and the queue is empty, or the time is over."""
-    ended = await here.until(lambda: here.observer.seen >= len(jobs) and not here.bus.waiting(), seconds)
-    if not ended:
-        click.echo(f"  not all has ended after {seconds:g} s without faults", err=True)
+async def _all_ended(here: Scene, jobs: list[Planned]) -> None:
+    """Wait until each job has a result and the queue is empty, for as long as there is progress."""
+    ended = False
+    while not ended:
+        before = here.observer.seen
+        ended = await here.until(
+            lambda: here.observer.seen >= len(jobs) and not here.bus.waiting(), STALLED_SECONDS
+        )
+        if not ended and here.observer.seen == before:
+            click.echo(f"  not all has ended, and nothing has for {STALLED_SECONDS:g} s", err=True)
+            return
 
 
 def _collected(here: Scene, jobs: list[Planned], uncertain: int) -> Records:
