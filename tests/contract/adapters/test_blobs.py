@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -116,6 +117,18 @@ async def test_a_conditional_put_overwrites_only_the_version_it_knows(store: Sto
     with pytest.raises(AlreadyCommitted):
         await store.blobs.put("results/a", b"3", if_match=etag)
     assert (await store.blobs.read("results/a", limit=10)).data == b"2"
+
+
+async def test_blobs_that_are_older_than_a_time_are_listed_and_deleted_once_or_twice() -> None:
+    async with served() as (blobs, _):
+        for name in ("marks/a", "marks/b", "other"):
+            await blobs.create(f"results/{name}", b"")
+        now = datetime.now(UTC)
+        assert await blobs.older("results", "marks/", now - timedelta(days=1)) == []
+        assert await blobs.older("results", "marks/", now + timedelta(days=1)) == ["marks/a", "marks/b"]
+        for _ in range(2):
+            await blobs.delete("results/marks/a")
+        assert [name async for name in blobs.names("results", "")] == ["marks/b", "other"]
 
 
 async def test_a_stream_is_put_without_its_length(store: Store) -> None:
