@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from tests.chaos import scenarios
-from tests.chaos.report import faults, table, verdict
+from tests.chaos.report import counts, table, verdict
 from tests.chaos.run import Plan, run
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _chaos(plan: Plan, folder: Path) -> bool:
     click.echo(f"seed {plan.seed}")
     report = asyncio.run(run(plan, folder))
     Console().print(table(report))
-    click.echo(faults(report))
+    click.echo(counts(report))
     click.echo(verdict(report))
     return not report.broken
 

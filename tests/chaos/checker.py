@@ -97,16 +97,6 @@ def unaccounted_dead_letters(records: Records, _most: int = 0) -> Iterator[str]:
             yield f"{job}: {letter.reason}, and no result"
 
 
-def swallowed_poison(records: Records, _most: int = 0) -> Iterator[str]:
-    """Jobs that can never run and were not dead-lettered."""
-    dead = {letter.job for letter in records.dead_letters}
-    yield from (
-        job
-        for job, expected in records.expected.items()
-        if not expected.healthy and job in records.results and job not in dead
-    )
-
-
 def left_in_the_queue(records: Records, _most: int = 0) -> Iterator[str]:
     """Messages that nobody settled."""
     yield from records.waiting
@@ -136,9 +126,9 @@ def bad_exits(records: Records, _most: int = 0) -> Iterator[str]:
     yield from (f"{worker}: {status}" for worker, status in records.exits if status != 0)
 
 
-def complaints(records: Records, _most: int = 0) -> Iterator[str]:
-    """Errors in the workers' logs that tell of a defect."""
-    yield from (f"{event} ({count})" for event, count in records.complaints.items())
+def defects(records: Records, _most: int = 0) -> Iterator[str]:
+    """What the workers' logs have that no fault of a service excuses."""
+    yield from (f"{event} ({count})" for event, count in records.defects.items())
 
 
 def ran(executions: Iterable[Execution]) -> list[Execution]:
@@ -205,11 +195,10 @@ _RULES: dict[str, Callable[[Records, int], Iterator[str]]] = {
     "the progress lines tell all results": untold,
     "no healthy job is given up": unhealthily_ended,
     "each dead letter has a result": unaccounted_dead_letters,
-    "what cannot run is dead-lettered": swallowed_poison,
     "no message is left": left_in_the_queue,
     "no session is left": sessions_left,
     "no permit is left": permits_left,
     "never more sessions than the bound": over_the_bound,
     "each worker that is asked to stop ends with status 0": bad_exits,
-    "no worker fails in a way of its own": complaints,
+    "no worker fails in a way of its own": defects,
 }

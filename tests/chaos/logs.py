@@ -11,11 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_EVENT = "output that is no log event"
-_EXPECTED = {
-    "breaker_opened",  # what it is for
-    "clock_skewed",  # an error of this machine, and one of the faults
-    "Handler cleanup did not complete; preserving the original error.",  # the SDK's, of a broken connection
-}
+_DEFECTS = {NO_EVENT, "job_failed_unexpectedly", "slot_ended_badly", "task_ended_badly"}
+_OF_THE_SDK = {"Handler cleanup did not complete; preserving the original error."}  # of broken connections
 
 
 def events(logs: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -25,14 +22,18 @@ def events(logs: Iterable[Path]) -> Iterator[dict[str, Any]]:
         yield from (_event(line) for line in lines)
 
 
-def complaints(found: Iterable[dict[str, Any]]) -> Counter[str]:
-    """Errors that no fault excuses, by event."""
+def defects(found: Iterable[dict[str, Any]]) -> Counter[str]:
+    """What no fault of a service excuses, by event: failures of the worker's own, and tracebacks."""
     return Counter(
         event["event"]
         for event in found
-        if ("exception" in event or event.get("level") in {"error", "critical"})
-        and event["event"] not in _EXPECTED
+        if event["event"] in _DEFECTS or ("exception" in event and event["event"] not in _OF_THE_SDK)
     )
+
+
+def errors(found: Iterable[dict[str, Any]]) -> Counter[str]:
+    """What the workers call an error, by event."""
+    return Counter(event["event"] for event in found if event.get("level") in {"error", "critical"})
 
 
 def redeliveries(found: Iterable[dict[str, Any]]) -> int:

@@ -69,7 +69,7 @@ class Records:
         sessions: the identifiers allocated at the end.
         permits: the names of permits still leased at the end.
         exits: the exit statuses of the workers that were asked to stop, by name.
-        complaints: log events that tell of an error nobody expects, by event.
+        defects: log events that no fault of a service excuses, by event.
     """
 
     expected: Mapping[str, Expected]
@@ -86,7 +86,7 @@ class Records:
     sessions: tuple[str, ...] = ()
     permits: tuple[str, ...] = ()
     exits: tuple[tuple[str, int | None], ...] = ()
-    complaints: Mapping[str, int] = field(default_factory=dict)
+    defects: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 from tests.chaos import checker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.chaos.run import Report
 
@@ -47,9 +47,10 @@ def table(report: Report) -> Table:
     return result
 
 
-def faults(report: Report) -> str:
-    """How often each fault was switched on, in a line."""
-    return "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(report.done.items()))
+def counts(report: Report) -> str:
+    """How often each fault was switched on, and what the workers called errors, in a line each."""
+    pairs = (("faults", report.done), ("logged as errors", report.errors))
+    return "\n".join(f"{name}: {_listed(counted)}" for name, counted in pairs)
 
 
 def verdict(report: Report) -> str:
@@ -58,6 +59,10 @@ def verdict(report: Report) -> str:
         return f"all invariants held (seed {report.plan.seed})"
     lines: Iterable[str] = (f"BROKEN {one.rule}: {one.evidence}" for one in report.broken)
     return "\n".join([*lines, f"seed {report.plan.seed}"])
+
+
+def _listed(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counted.items())) or "none"
 
 
 def _count(rule: object, report: Report) -> int:

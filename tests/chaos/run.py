@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,8 @@ class Report:
     broken: list[Broken]
     seconds: float
     done: Counter[str]
-    figures: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, int]
+    errors: Counter[str]
 
 
 async def run(plan_: Plan, folder: Path) -> Report:
@@ -90,10 +91,10 @@ async def run(plan_: Plan, folder: Path) -> Report:
         here.fleet.reap()
         await here.fleet.stop_all(STOP_SECONDS)
         records = await asyncio.to_thread(_collected, here, jobs, uncertain)
-        figures = _figures(here, jobs)
+        figures, errors = _figures(here, jobs), logs.errors(here.fleet.events())
     seconds = time.monotonic() - began
     broken = check(records, most_sessions=plan_.max_sessions)
-    return Report(plan_, records, broken, seconds, chaos.done, figures)
+    return Report(plan_, records, broken, seconds, chaos.done, figures, errors)
 
 
 async def _feed(bus: Bus, jobs: list[Planned], seconds: float) -> int:
@@ -136,7 +137,7 @@ def _collected(here: Scene, jobs: list[Planned], uncertain: int) -> Records:
         sessions=tuple(pool.sessions()),
         permits=tuple(here.blobs.leased_permits()),
         exits=tuple(here.fleet.exits),
-        complaints=logs.complaints(here.fleet.events()),
+        defects=logs.defects(here.fleet.events()),
     )
     pool.close()
     return records

@@ -99,7 +99,6 @@ PLANTED = {
             lines=history().lines[:3] + history().lines[4:],
         ),
     ],
-    "what cannot run is dead-lettered": [history(dead_letters=(BAD_BODY,))],
     "no message is left": [history(waiting=("a.r1-4",))],
     "no session is left": [history(sessions=("jsw-1234abcd-001-x",))],
     "no permit is left": [history(permits=("_deployment/permits/abc/001",))],
@@ -108,7 +107,7 @@ PLANTED = {
         history(exits=(("worker-1", 0), ("worker-2", 1))),
         history(exits=(("worker-1", None),)),
     ],
-    "no worker fails in a way of its own": [history(complaints={"job_failed_unexpectedly": 1})],
+    "no worker fails in a way of its own": [history(defects={"job_failed_unexpectedly": 1})],
 }
 
 
@@ -138,7 +137,7 @@ def test_every_rule_has_a_planted_fault() -> None:
         permits=("p",),
         sampled=(9,),
         exits=(("worker-1", 1),),
-        complaints={"slot_ended_badly": 1},
+        defects={"slot_ended_badly": 1},
     )
     assert [broken.rule for broken in check(everything_wrong, most_sessions=MOST)] == list(PLANTED)
 
