@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         total.tallies.update(verdict.tallies)
         for violation in verdict.violations:
             total.violations.append(violation)
-            print(f"seed {seed} ({scenario(seed).profile}): {violation}")  # noqa: T201 - a command's output
+            print(f"seed {seed} ({scenario(seed).profile}): {violation}", flush=True)  # noqa: T201 - a command's output
     for name, count in total.tallies.items():
         print(f"{name:>28} {count}")  # noqa: T201 - as above
     print(f"{'seconds':>28} {time.monotonic() - began:.1f}")  # noqa: T201 - as above

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.simulation.weather import HOT_WINDOW_SECONDS, StormyCalls
+from worker.local.broker.queue_rules import MAX_DELIVERY_COUNT_EXCEEDED
 
 if TYPE_CHECKING:
     from tests.simulation.fleet import Run
@@ -50,7 +51,7 @@ def _count(run: Run, verdict: Verdict) -> None:
         jobs=len(run.scenario.jobs),
         messages=len(run.world.queue.sent),
         kills=run.kills,
-        faults=sum(calls.faults for calls in run.calls),
+        faults=sum(calls.failed.total() for calls in run.calls),
         virtual_hours=round(run.seconds / 3600),
     )
 
@@ -102,6 +103,8 @@ def _messages(run: Run, verdict: Verdict) -> None:
 
 def _dead_letter(run: Run, message: Message, verdict: Verdict) -> None:
     sent = run.world.queue.sent[message.key]
+    if message.dead_letter and message.dead_letter.reason == MAX_DELIVERY_COUNT_EXCEEDED:
+        verdict.broken("buried by the queue", f"{sent.message_id}, after {message.delivery_count} deliveries")
     try:
         names = {json.loads(sent.body or b"")["id"]}
     except ValueError:
@@ -159,7 +162,7 @@ def _fleet_bound(run: Run, verdict: Verdict) -> None:
 def _heat(process: Process, verdict: Verdict) -> None:
     assert isinstance(process.calls, StormyCalls)
     most = FAILED_CALLS_A_SECOND * HOT_WINDOW_SECONDS * process.settings.slots
-    for window, count in process.calls.failed.items():
+    for window, count in process.calls.failed_at.items():
         if count > most:
             detail = f"{count} failed calls of {process.calls.name} at {window * HOT_WINDOW_SECONDS} s"
             verdict.broken("hot loop", detail)
@@ -170,5 +173,6 @@ def _sessions_left(run: Run, verdict: Verdict) -> None:
     for session in run.world.pool._sessions.values():
         owners = {each.calls for each in run.world.pool.executed if each.session is session}
         verdict.tallies["sessions left by the dead"] += bool(owners & dead)
-        if not owners & dead:
+        refused = any(isinstance(calls, StormyCalls) and calls.failed["release"] for calls in owners)
+        if not owners & dead and not refused:
             verdict.broken("session left", f"used at {session.used_at}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.unit.core.world import Process
+from worker.identifiers import Identifiers
 from worker.permit_leases import PermitLeases
-from worker.session_leases import Identifiers
 
 if TYPE_CHECKING:
     from worker.lifecycle import Duty

@@ -33,14 +33,14 @@ SEEDS = range(240)
 @pytest.mark.parametrize(
     ("worker", "profile", "promise"),
     [
-        (AbandonsOnFaults, "outage", "healthy dead-lettered"),
+        (AbandonsOnFaults, "mixed", "healthy dead-lettered"),
         (OverwritesResults, "losses", "changed"),
-        (SendsCopiesUnderTheSameId, "full", "lost"),
+        (SendsCopiesUnderTheSameId, "losses", "lost"),
         (CompletesBeforeTheCommit, "kills", "lost"),
         (ReleasesPermitsTooSoon, "calm", "over the bound"),
         (DoesNotFence, "kills", "parallel without a pause"),
         (KeepsOnWithoutALock, "pauses", "changed"),
-        (NeverSettlesInvalidMessages, "calm", "dead letter without a result"),
+        (NeverSettlesInvalidMessages, "calm", "buried by the queue"),
         (BuriesWithoutAResult, "poison", "dead letter without a result"),
     ],
 )

@@ -40,14 +40,15 @@ class StormyCalls(Calls):
 
     Attributes:
         name: of the process, for reports.
-        failed: how many calls failed, by the window of ``HOT_WINDOW_SECONDS`` they fell into.
+        failed: how many calls failed, by their name.
+        failed_at: the same, by the window of ``HOT_WINDOW_SECONDS`` they fell into.
     """
 
     def __init__(self, name: str, windows: tuple[Window, ...], rng: random.Random) -> None:
         super().__init__()
         self.name, self._windows, self._rng = name, windows, rng
-        self.failed: Counter[int] = Counter()
-        self.faults = 0
+        self.failed: Counter[str] = Counter()
+        self.failed_at: Counter[int] = Counter()
 
     async def step(self) -> None:
         self.steps += 1
@@ -64,8 +65,8 @@ class StormyCalls(Calls):
             if window.service == service and window.begins <= time < window.ends:
                 plan = self._rng.random() < window.probability and self._fault(name, service, window.fault)
                 if plan:
-                    self.failed[int(time / HOT_WINDOW_SECONDS)] += 1
-                    self.faults += 1
+                    self.failed[name] += 1
+                    self.failed_at[int(time / HOT_WINDOW_SECONDS)] += 1
                     return plan
         return None
 

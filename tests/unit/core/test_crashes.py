@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -187,7 +188,7 @@ async def test_a_message_that_goes_to_another_worker_at_any_step_ends_in_one_res
         world.pool.max_sessions = 3
         second = world.process(lookahead=0, max_sessions=1)
         begun = asyncio.Event()
-        process.calls.at_step[step] = lambda world=world, begun=begun: lose_locks(world, begun)
+        process.calls.at_step[step] = partial(lose_locks, world, begun)
         running = asyncio.create_task(process.drain())
         await begun.wait()
         committed = results_of(world)
