@@ -106,6 +106,19 @@ async def test_a_table_has_a_line_a_job_within_its_width() -> None:
     assert sum(2 if character == "広" else 1 for character in d) <= 80
 
 
+async def test_a_cancelled_job_is_shown_as_such_and_falls_short() -> None:
+    cancelled = result("a", "cancelled", error={"code": "cancelled", "message": "the job was cancelled"})
+    out = io.StringIO()
+    outcome = await write(await stored(cancelled), FOLDER, ["a"], Table(["a"], 120), out)
+    assert out.getvalue().splitlines()[1].split(maxsplit=3) == [
+        "a",
+        "cancelled",
+        "1",
+        "the job was cancelled",
+    ]
+    assert (outcome.missing, outcome.short) == ([], 1)
+
+
 async def test_hostile_output_is_shown_escaped() -> None:
     out = io.StringIO()
     hostile = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\x9b31m\u2066"

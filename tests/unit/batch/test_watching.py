@@ -41,6 +41,14 @@ def test_the_first_of_several_lines_for_a_job_counts() -> None:
     assert progress.verdicts == {"wrong_answer": 1}
 
 
+async def test_a_batch_that_was_cancelled_is_complete_when_all_have_a_result() -> None:
+    blobs = MemoryBlobs()
+    record = "_batch/progress-00000.jsonl"
+    worker = Worker(blobs, [(record, line("a")), (record, line("b", "cancelled") + line("c", "cancelled"))])
+    looks = [dict(progress.statuses) async for progress in follow(blobs, FOLDER, "abc", worker.pause)]
+    assert looks[-1] == {"succeeded": 1, "cancelled": 2}
+
+
 async def test_a_batch_is_followed_through_all_its_records_until_it_is_complete() -> None:
     blobs = MemoryBlobs()
     first, second = "_batch/progress-00000.jsonl", "_batch/progress-00001.jsonl"

@@ -16,7 +16,8 @@ from worker.result import Producer, Result
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ["grade", "submit", "run", "watch", "results", "local up", "local down", "local env", "schema"]
+COMMANDS = ["grade", "submit", "run", "watch", "results", "reconcile", "explain", "cancel"]
+COMMANDS += ["local up", "local down", "local env", "schema"]
 HEAVY = {"azure", "aiohttp", "httpx", "pydantic", "rich"}
 
 
@@ -87,6 +88,11 @@ def test_the_schema_of_jobs_wants_code_and_refuses_what_it_does_not_know() -> No
         ["grade", "absent.js"],
         ["watch"],
         ["results", "a", "--format", "xml"],
+        ["reconcile"],
+        ["explain", "a/b/c"],
+        ["explain", "a/b", "--batch", "c"],
+        ["cancel"],
+        ["cancel", "a", "--job", "b"],
         ["local", "up", "--max-sessions", "0"],
     ],
 )
@@ -96,7 +102,16 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["watch", "a"], ["results", "a"], ["submit", ".", "--batch", "a"]]
+    "arguments",
+    [
+        ["run"],
+        ["watch", "a"],
+        ["results", "a"],
+        ["submit", ".", "--batch", "a"],
+        ["reconcile", "a"],
+        ["explain", "a"],
+        ["cancel", "a"],
+    ],
 )
 @pytest.mark.usefixtures("clean_environment")
 def test_settings_that_are_missing_are_all_named_and_exit_with_2(arguments: list[str]) -> None:
