@@ -18,6 +18,7 @@ from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder, Sweeper
 from worker.faults import AlreadyCommitted, BlobMissing
 from worker.health import serve_health
+from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Worker
@@ -26,7 +27,7 @@ from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
 from worker.servicebus import Probe, Receiver, Sender, open_servicebus
-from worker.session_leases import Identifiers, SessionLeases
+from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.suspects import Company, Suspects

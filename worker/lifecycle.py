@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from worker.breaker import Breaker
+from worker.clock import now
 from worker.slot import Intake, Slot
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from worker.slot import Handler, Receiver
 
 log = structlog.get_logger()
-CLEANUP_SECONDS = 15.0  # for messages to be handed back and links to be closed
-SESSIONS_SECONDS = 5.0  # for sessions to be deleted after that
+CLEANUP_SECONDS = 6.0  # for messages to be handed back and links to be closed
+LOOK_SECONDS, IDLE_LOOKS = 1.0, 3  # while jobs end: a message may still arrive in the first second
+CANCELLED_SECONDS = 1.0
+SESSIONS_SECONDS = 3.0  # for sessions to be deleted after that
 
 
 Duty = Callable[[], Coroutine[Any, Any, None]]
@@ -66,7 +69,7 @@ class Worker:
             stop.set()
             vitals.stopping()
             log.info("worker_stopping", busy=intake.busy, grace_seconds=grace)
-            await asyncio.wait(tasks, timeout=grace)
+            await self._grace(intake, tasks)
         finally:
             stop.set()
             await self._end(slots, tasks)
@@ -85,12 +88,21 @@ class Worker:
             for name in names
         ]
 
+    async def _grace(self, intake: Intake, tasks: list[asyncio.Task[None]]) -> None:
+        """Let running jobs end; slots without one, whose queue may hang, are not waited for."""
+        left, until = set(tasks), now() + self._settings.shutdown_grace_seconds
+        idle_looks = 0
+        while left and now() < until and idle_looks < IDLE_LOOKS:
+            _, left = await asyncio.wait(left, timeout=min(LOOK_SECONDS, until - now()))
+            idle_looks = 0 if intake.busy else idle_looks + 1
+
     async def _end(self, slots: list[Slot], tasks: list[asyncio.Task[None]]) -> None:
         for slot in slots:
             slot.abort()
         _, left = await asyncio.wait(tasks, timeout=CLEANUP_SECONDS)
-        for task in left:
-            task.cancel()
+        if left:
+            log.warning("slots_cut_off", count=len(left), consequence="messages in hand come again later")
+        await _ended(left)
         try:
             await asyncio.wait_for(self._services.leases.close(), SESSIONS_SECONDS)
         except TimeoutError:
@@ -98,16 +110,16 @@ class Worker:
 
     @staticmethod
     def _status(tasks: list[asyncio.Task[None]]) -> int:
-        broken = [task for task in tasks if not task.done() or task.cancelled() or task.exception()]
+        broken = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
         for task in broken:
-            error = task.exception() if task.done() and not task.cancelled() else None
-            log.error("task_ended_badly", exc_info=error)
+            log.error("task_ended_badly", exc_info=task.exception())
         log.info("worker_stopped", status=1 if broken else 0)
         return 1 if broken else 0
 
 
-async def _ended(duties: list[asyncio.Task[None]]) -> None:
-    for duty in duties:
-        duty.cancel()
-    if duties:
-        await asyncio.wait(duties)
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait a while for their ends."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CANCELLED_SECONDS)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import math
-import secrets
 from contextlib import asynccontextmanager
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -22,21 +18,19 @@ from worker.faults import (
     ServiceFault,
 )
 from worker.patience import with_patience
+from worker.releasing import Releases
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from worker.identifiers import Identifiers
     from worker.permits import Permit, Permits
     from worker.ran import Execution
     from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
 T = TypeVar("T")
-RELEASE_SECONDS = 6.0  # how long a job waits for the deletion of its session; it goes on without the job
-RELEASE_PAUSES = (0.2, 0.8, 3.2, 5.0)  # seconds between two tries; the last again and again
-FORGETTING_SECONDS = 1.0  # the pool may take about a cooldown to be over
 SWEEP_SECONDS = 30.0
-_NO_JOB = "0" * 16
 
 
 class Pool(Protocol):
@@ -54,41 +48,6 @@ class Pool(Protocol):
     async def release(self, permit: int, identifier: str) -> None: ...  # noqa: D102
 
     async def identifiers(self, permit: int) -> list[str]: ...  # noqa: D102
-
-
-class Identifiers:
-    """Session identifiers: ``jsw-<whose>-<permit>-<job>-<random>``, unguessable but for those who have them.
-
-    The secret is the deployment's, so that each of its workers can tell the sessions of a job, whoever ran
-    it; ``scope`` is what keeps apart those whose permits have the same numbers.
-    """
-
-    def __init__(self, secret: bytes, scope: str = "") -> None:
-        self._secret = secret
-        self._own = f"jsw-{self._digest(f'scope|{scope}')[:8]}-"
-
-    def new(self, permit: int, job: str | None) -> str:
-        """An identifier for a session under a permit: of one job, or None for one that outlives a job."""
-        tag = self._tag(job) if job else _NO_JOB
-        return f"{self._own}{permit:03}-{tag}-{secrets.token_hex(12)}"
-
-    def is_own(self, identifier: str) -> bool:
-        """Whether the session is of this scope."""
-        return identifier.startswith(self._own)
-
-    def of_permit(self, identifier: str, permit: int) -> bool:
-        """Whether the session is of this scope and was made under the permit."""
-        return identifier.startswith(f"{self._own}{permit:03}-")
-
-    def of_job(self, identifier: str, job: str) -> bool:
-        """Whether the session is one of the job's own, in whatever scope."""
-        return identifier.startswith("jsw-") and f"-{self._tag(job)}-" in identifier
-
-    def _tag(self, job: str) -> str:
-        return self._digest(f"job|{job}")[:16]
-
-    def _digest(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 class Lease:
@@ -175,8 +134,8 @@ class SessionLeases:
         self, pool: Pool, permits: Permits, identifiers: Identifiers, settings: WorkerSettings
     ) -> None:
         self._pool, self._permits, self._identifiers = pool, permits, identifiers
-        self._cooldown, self._patience = settings.session_cooldown_seconds, settings.wait_in_hand_seconds
-        self._releases: set[asyncio.Task[None]] = set()
+        self._patience = settings.wait_in_hand_seconds
+        self._releases = Releases(pool, permits, settings.session_cooldown_seconds)
 
     @asynccontextmanager
     async def lend(
@@ -239,9 +198,8 @@ class SessionLeases:
     async def close(self) -> None:
         """Delete the sessions that were kept and wait for those being deleted."""
         for permit in self._permits.take_kept():
-            self._begin_release(permit, Lease(self._pool, self._permits, permit, 0))
-        if self._releases:
-            await asyncio.wait(self._releases)
+            self._releases.begin(permit, Lease(self._pool, self._permits, permit, 0))
+        await self._releases.ended()
 
     async def _return(self, permit: Permit, lease: Lease, owner: str | None) -> None:
         if owner:
@@ -250,58 +208,7 @@ class SessionLeases:
         elif not lease.touched and not permit.session:
             self._permits.give_back(permit)
         else:
-            release = self._begin_release(permit, lease)
-            await asyncio.wait({release}, timeout=RELEASE_SECONDS)
-            if lease.release_ms is None:
-                log.error(
-                    "session_release_unconfirmed",
-                    reason=lease.release_fault or "no answer",
-                    remedy="the permit is used again when the pool confirms it, or after the cooldown",
-                )
-
-    def _begin_release(self, permit: Permit, lease: Lease) -> asyncio.Task[None]:
-        """In a task of its own: a job that is cancelled leaves no session behind."""
-        permit.session = permit.owner = None
-        task = asyncio.create_task(self._release(permit, lease))
-        self._releases.add(task)
-        task.add_done_callback(self._released)
-        return task
-
-    def _released(self, task: asyncio.Task[None]) -> None:
-        self._releases.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("session_release_failed_unexpectedly", exc_info=error)
-
-    async def _release(self, permit: Permit, lease: Lease) -> None:
-        """Delete a session; until that is confirmed, or the pool has forgotten it, its permit stays out."""
-        began = now()
-        forgotten_at = max(began, lease.idle_from) + self._cooldown + FORGETTING_SECONDS
-        is_deleted = False
-        try:
-            is_deleted = await self._is_deleted(permit.index, lease, forgotten_at)
-        finally:
-            if is_deleted:
-                lease.release_ms = (now() - began) * 1000
-                self._permits.give_back(permit)
-            else:
-                asyncio.get_running_loop().call_at(forgotten_at, self._permits.give_back, permit)
-
-    async def _is_deleted(self, permit: int, lease: Lease, until: float) -> bool:
-        """Try until the pool confirms it; False when no other try is worth making."""
-        for pause in chain(RELEASE_PAUSES, repeat(RELEASE_PAUSES[-1])):
-            try:
-                await self._pool.release(permit, lease.identifier)
-            except ConfigurationFault:
-                log.exception("session_not_deleted")
-                return False  # another try would be answered the same
-            except ServiceFault as fault:
-                lease.release_fault = str(fault)
-            else:
-                return True
-            if now() + pause >= until:
-                return False
-            await asyncio.sleep(pause)
-        return False
+            await self._releases.waited_for(permit, lease)
 
 
 @asynccontextmanager

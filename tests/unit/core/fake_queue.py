@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.local.broker.values import Message
     from worker.settlement import Settlement
 
-RECEIVE_SECONDS = 10.0
+RECEIVE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,34 @@ async def test_a_worker_that_does_not_drain_goes_on_until_it_is_stopped(world: W
     assert await task == 0
 
 
+async def test_a_queue_that_hangs_does_not_hold_up_the_end(world: World) -> None:
+    process = world.process(shutdown_grace_seconds=600)
+    process.calls.hang("receive")
+    task = running(process)
+    await asyncio.sleep(100)
+    process.stop.set()
+    assert await task == 0
+    assert asyncio.get_running_loop().time() - 100 < 15
+
+
+async def test_a_pool_that_hangs_does_not_keep_a_job_from_being_handed_back(world: World) -> None:
+    world.send(job("j1", {"seconds": 60}))
+    process = world.process(shutdown_grace_seconds=1)
+    process.calls.hang("release")
+    task = running(process)
+    await asyncio.sleep(10)
+    process.stop.set()
+    assert await task == 0
+    assert asyncio.get_running_loop().time() - 10 < 12
+    assert world.queue.settled == [(1, 0, HandBack())]
+    for left in asyncio.all_tasks() - {asyncio.current_task()}:
+        left.cancel()
+    for name in list(world.pool.sessions):
+        world.pool.delete(name)
+    await asyncio.sleep(1000)
+    await finish(world)
+
+
 class Broken:
     async def process(self, delivery: Delivery) -> Settlement:
         raise ZeroDivisionError(delivery.message_id)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.core.world import IDENTIFIERS, Process, World, job
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
-from worker.session_leases import Identifiers, Lease
+from worker.identifiers import Identifiers
+from worker.session_leases import Lease
 from worker.settlement import Complete, Retry
 
 
@@ -52,12 +53,11 @@ async def test_a_deletion_goes_on_when_the_job_is_cancelled_during_it(world: Wor
 
 async def test_a_release_is_retried_before_the_permit_is_given_back(world: World) -> None:
     process = world.process()
-    process.calls.fail("release", *[InfrastructureFault("503")] * 3)
+    process.calls.fail("release", *[InfrastructureFault("503")] * 2)
     async with process.leases.lend("s", None) as lease:
         await lease.execute("{}", 10)
-    assert process.calls.made.count("release") == 4
-    assert lease.release_ms is not None
-    assert lease.release_ms > 1000
+    assert process.calls.made.count("release") == 3
+    assert lease.release_ms == 1000
 
 
 async def test_a_permit_is_used_again_as_soon_as_the_pool_confirms_the_deletion_after_an_outage(

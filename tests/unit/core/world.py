@@ -14,6 +14,7 @@ from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
 from worker.breaker import Breaker
 from worker.cancelling import Cancellations
 from worker.committing import Committer
+from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Duty, Worker
@@ -21,7 +22,7 @@ from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
 from worker.result import Result
-from worker.session_leases import Identifiers, SessionLeases
+from worker.session_leases import SessionLeases
 from worker.settings import WorkerSettings
 from worker.slot import Intake, Slot
 from worker.suspects import Company, Suspects
