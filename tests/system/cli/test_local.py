@@ -171,3 +171,10 @@ def test_a_batch_that_is_not_there_is_told(shell: Shell) -> None:
     status, _, err = shell.run("results", "absent")
     assert (status, err.count("\n")) == (1, 1)
     assert "no batch 'absent'" in err
+
+
+def test_a_wrong_file_of_faults_is_refused_by_its_field(tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text('{"pool": {"full_rate": 2}}')
+    status, _, err = Shell(tmp_path).run("local", "up", "--faults", "faults.json")
+    assert status == 1
+    assert "pool.full_rate: Input should be less than or equal to 1" in err
