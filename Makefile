@@ -8,7 +8,7 @@ PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
-.PHONY: help setup demo test check bench chaos corpus lock clean
+.PHONY: help setup demo test check bench chaos simulate corpus lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,9 @@ bench: setup ## measure the worker and the local stack; prints a table
 
 chaos: setup ## let workers and services fail in every way and check the promises: make chaos ARGS="--seed N"
 	@$(PYTHON) -m tests.chaos $(ARGS)
+
+simulate: setup ## simulate fleets under faults, by seeds: make simulate ARGS=0-4999
+	@$(PYTHON) -m tests.simulation $(ARGS)
 
 corpus: setup ## run programs with known outcomes: make corpus DIR=...
 	@test -n "$(DIR)" || { echo "usage: make corpus DIR=<folder of .jsonl files>" >&2; exit 2; }
