@@ -10,8 +10,10 @@ import pytest
 
 from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
+from tests.unit.core.world import World, job
 from worker.cancelling import LOOK_SECONDS, Cancellations, JobCancelled, mark, marker
 from worker.faults import InfrastructureFault
+from worker.settlement import Complete
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -235,3 +237,25 @@ async def test_marking_twice_is_marking_once() -> None:
     await fleet.cancel("hw1", "a")
     await fleet.cancel("hw1", "a")
     assert list(fleet.account.blobs) == ["results/_cancelled/hw1/a"]
+
+
+async def test_a_workers_running_and_waiting_jobs_end_as_cancelled_and_nothing_of_them_stays(
+    world: World,
+) -> None:
+    """Two run, one is with the worker and waits for a session, two are in the queue."""
+    for number in range(5):
+        world.send(job(f"j{number}", {"seconds": LONG}))
+    world.send(job("other", {"seconds": 5}, batch="other"))
+    process = world.process()
+    looks = asyncio.create_task(process.cancellations.run())
+    drained = asyncio.create_task(process.drain())
+    await asyncio.sleep(10)
+    await mark(FakeBlobs(world.account, Calls()), marker("results", "default"))
+    cancelled_at = asyncio.get_running_loop().time()
+    assert await drained == 0
+    assert asyncio.get_running_loop().time() - cancelled_at < LONG / 10
+    looks.cancel()
+    assert {world.result(f"j{number}").status for number in range(5)} == {"cancelled"}
+    assert world.result("other", "other").status == "succeeded"
+    assert [line["status"] for line in world.progress()] == ["cancelled"] * 5
+    assert {type(settlement) for _, _, settlement in world.queue.settled} == {Complete}
