@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from worker.faults import ExecutionLost
+from worker.faults import SessionLost
 from worker.ran import Captured, Ran
 from worker.result import Error
 from worker.strict_json import to_bytes
@@ -31,7 +31,7 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
         await lease.upload(path, data)
     execution = await lease.execute(inputs.code.decode("utf-8", "replace"), bounds.timeout_seconds)
     if execution.outcome == "aborted":
-        raise ExecutionLost(f"the session's kernel died: {execution.stderr[:300]}")
+        raise SessionLost(f"the session's kernel died: {execution.stderr[:300]}")
     if execution.outcome == "timed_out":
         lease.reusable = False  # the code may still be running in it
     ended: dict[str, Status] = {"succeeded": "succeeded", "timed_out": "timed_out"}

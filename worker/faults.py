@@ -53,6 +53,10 @@ class ExecutionLost(Exception):
     """The program may have run but its answer never came, or came damaged: an attempt is spent."""
 
 
+class SessionLost(ExecutionLost):
+    """The pool says that this session failed: that is no sign of an outage, and may be the program's doing."""
+
+
 class AlreadyCommitted(Exception):
     """Another attempt has committed the job's result first."""
 

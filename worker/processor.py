@@ -17,6 +17,7 @@ from worker.faults import (
     JobRejected,
     ServiceFault,
     SessionFileMissing,
+    SessionLost,
 )
 from worker.job import Job, named, validate_job
 from worker.job_run import Attempt, JobRun, session_tag
@@ -51,13 +52,16 @@ class Processor:
             return await self._process(delivery)
         except ServiceFault as fault:
             return self._postponed(delivery, fault)
+        except SessionLost as lost:
+            return self._lost(delivery, str(lost), during_outage=False)
         except ExecutionLost as lost:
-            return self._lost(delivery, str(lost))
+            self._breaker.failed(str(delivery.origin), str(lost))
+            return self._lost(delivery, str(lost), during_outage=not self._breaker.is_closed)
         except SessionFileMissing as missing:
-            return self._lost(delivery, f"the session's file {missing} is gone")
+            return self._lost(delivery, f"the session's file {missing} is gone", during_outage=False)
         except Exception as error:  # the one broad clause: a fault of our own must not lose the job
             log.exception("job_failed_unexpectedly")
-            return self._lost(delivery, f"the worker failed: {error!r}")
+            return self._lost(delivery, f"the worker failed: {error!r}", during_outage=False)
 
     async def _process(self, delivery: Delivery) -> Settlement:
         attempt = _attempt(delivery, None)
@@ -132,12 +136,11 @@ class Processor:
         delay = backoff_seconds(history.copies, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS)
         return Retry(delay, history.after_setback(reason) if is_setback else history.after_wait(reason))
 
-    def _lost(self, delivery: Delivery, reason: str) -> Settlement:
+    def _lost(self, delivery: Delivery, reason: str, *, during_outage: bool) -> Settlement:
         """An execution came to nothing. That is an attempt, unless the services are out altogether."""
-        self._breaker.failed(str(delivery.origin), reason)
-        is_outage = not self._breaker.is_closed
-        history = delivery.history.after_wait(reason) if is_outage else delivery.history.after_attempt(reason)
-        log.warning("attempt_lost", attempts=history.attempts, reason=reason, during_outage=is_outage)
+        history = delivery.history
+        history = history.after_wait(reason) if during_outage else history.after_attempt(reason)
+        log.warning("attempt_lost", attempts=history.attempts, reason=reason, during_outage=during_outage)
         if history.attempts >= self._settings.max_attempts:
             return Retry(0, history)  # its next delivery gives up
         base, longest = self._settings.retry_base_seconds, self._settings.retry_max_seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from worker.faults import ExecutionLost
+from worker.faults import ExecutionLost, SessionLost
 from worker.ran import Captured, Ran
 from worker.result import Error
 from worker.runner import (
@@ -81,7 +81,7 @@ async def run_program(
     script = build_script(program, nonce=nonce, frame_chars=lease.stream_chars - _MARGIN_CHARS)
     execution = await lease.execute(script, sum(map(_seconds, runs)) + STARTUP_SECONDS)
     if execution.outcome != "succeeded":
-        raise ExecutionLost(f"the session {execution.outcome}: {execution.stderr[:300]}")
+        raise SessionLost(f"the session {execution.outcome}: {execution.stderr[:300]}")
     answer = await _answer(execution.stdout, nonce, lease)
     if len(answer.runs) != len(runs):
         raise ExecutionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
+from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault, SessionLost
 from worker.ran import Execution
 
 _PLATFORM_TEXTS = {
@@ -115,7 +115,7 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return InfrastructureFault(f"the session pool failed ({said})")
-    return ExecutionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
+    return SessionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
 
 
 def _release_fault(status: int, text: str, said: str) -> Exception | None:

@@ -307,6 +307,16 @@ async def test_an_outage_spends_no_attempts_but_those_of_its_beginning(
     assert world.queue.dead == []
 
 
+async def test_jobs_that_end_their_sessions_are_no_outage_however_many_they_are(world: World) -> None:
+    for number in range(6):
+        world.send(job(f"j{number}", {"outcome": "aborted"}))
+    process = world.process()
+    assert await process.drain() == 0
+    results = [world.result(f"j{number}") for number in range(6)]
+    assert {(result.status, result.attempts) for result in results} == {("infrastructure_failed", 5)}
+    assert process.vitals.ready() == ["the worker is stopping"]
+
+
 async def test_while_the_services_are_out_only_probes_are_taken_from_the_queue(world: World) -> None:
     process = world.process()
     for number in range(50):
