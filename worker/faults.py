@@ -54,7 +54,7 @@ class ExecutionLost(Exception):
 
 
 class SessionLost(ExecutionLost):
-    """The pool says that this session failed: that is no sign of an outage, and may be the program's doing."""
+    """The pool says that this session failed: no sign of an outage, and perhaps the program's doing."""
 
 
 class AlreadyCommitted(Exception):
