@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.unit.core.world import Process
     from worker.local.broker.values import Message
 
+MOST_DELIVERIES_IN_AN_OUTAGE = 2
 FAILED_CALLS_A_SECOND = 2.0  # of one slot, over ``HOT_WINDOW_SECONDS``; more is a hot loop
 
 
@@ -97,8 +98,16 @@ def _messages(run: Run, verdict: Verdict) -> None:
             if sent.body in healthy:
                 reason = message.dead_letter.description
                 verdict.broken("healthy dead-lettered", f"{sent.message_id}: {reason}")
+    _deliveries(run, verdict)
     if not run.finished:
         verdict.broken("unfinished", "work was left when the simulation ended")
+
+
+def _deliveries(run: Run, verdict: Verdict) -> None:
+    """An outage costs copies, not deliveries: what comes too often is buried by the queue."""
+    counts = [count for _, count, _ in run.world.queue.settled]
+    if _is_plain_outage(run) and max(counts, default=0) > MOST_DELIVERIES_IN_AN_OUTAGE:
+        verdict.broken("delivered again and again in an outage", f"{max(counts)} times")
 
 
 def _dead_letter(run: Run, message: Message, verdict: Verdict) -> None:

@@ -15,6 +15,7 @@ Deed = Literal["kill", "kill_at_step", "stop", "pause", "jump", "crowd"]
 PROFILES = ("calm", "kills", "outage", "pauses", "losses", "full", "poison", "mixed", "leases")
 SERVICES = ("pool", "blobs", "queue")
 _MOSTLY: tuple[Kind, ...] = ("healthy",) * 8
+_POLICIES = ({"policy": "shared"}, {"policy": "keyed", "key": "a"}, {"policy": "keyed", "key": "b"})
 _SKEWED = ("pauses", "mixed")
 _CLOCKS = (0.0, 0.0, -120.0, -20.0, 20.0, 120.0)
 
@@ -122,7 +123,7 @@ def _body(rng: random.Random, job_id: str, kind: Kind) -> bytes:
         "stdout": "out",
         "seconds": round(10 ** rng.uniform(-1, 2.2), 2),
     }
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"session": rng.choice(_POLICIES)} if rng.random() < 0.3 else {}
     match kind:
         case "failing":
             program["exit_code"] = 3
