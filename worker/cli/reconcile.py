@@ -106,7 +106,9 @@ def report(batch: str, found: Comparison, done: Repaired | None, most: int | Non
     if found.untold:
         yield f"  {len(found.untold):>6} results without a line in the batch's records of progress"
         yield from _listed(found.untold, most)
-    yield from _repaired(done) if done else _advice(batch, found)
+    if done:
+        yield from _repaired(done)
+    yield from _advice(batch, found, repaired=done is not None)
 
 
 def _listed(names: Iterable[str], most: int | None) -> Iterator[str]:
@@ -137,12 +139,12 @@ def _repaired(done: Repaired) -> Iterator[str]:
         yield "  run the jsworker submit again that began this batch: it goes on where it stopped"
 
 
-def _advice(batch: str, found: Comparison) -> Iterator[str]:
-    if found.nowhere or found.untold:
+def _advice(batch: str, found: Comparison, *, repaired: bool) -> Iterator[str]:
+    if (found.nowhere or found.untold) and not repaired:
         yield f"next: jsworker reconcile {batch} --repair"
     if found.counts["dead_lettered"]:
         yield "next: a running worker gives dead letters results; to run them again: jsworker deadletters"
-    if found.counts["waiting"]:
+    if found.counts["waiting"] or repaired:
         yield f"next: jsworker watch {batch} (if nothing happens: is a worker running?)"
 
 

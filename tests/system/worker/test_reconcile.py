@@ -49,5 +49,3 @@ def test_a_batch_with_holes_is_told_and_repaired(services: Services, batch: str,
     assert {job_id: result["stdout"]["text"] for job_id, result in results.items()} == {
         job_id: f"{job_id}\n" for job_id in ids
     }
-    whole = run("reconcile", batch, settings=settings)
-    assert (whole.returncode, whole.stdout) == (0, f"{batch}: 5 jobs, 5 results, 0 without a result\n")

@@ -80,6 +80,7 @@ def test_what_could_not_be_repaired_is_named_with_what_to_do() -> None:
     seen = text(lacking(Missing("n", "never_sent")), Repaired((), ("n",), 0))
     assert "not repaired: 1 job," in seen
     assert "run the jsworker submit again" in seen
+    assert "--repair" not in seen
 
 
 def test_the_document_names_every_job_and_is_json() -> None:
