@@ -31,6 +31,7 @@ Fate = Literal["replayed", "purged", "has_an_outcome", "no_data"]
 GONE: Final = ("replayed", "purged")
 MOST_PUT_ASIDE = 5000
 MOST_AT_A_TIME = 32
+EMPTY_SECONDS = 5.0  # without a letter: what is left is held by others; a slow service may seem so sooner
 GRACE_SECONDS = 40.0  # a little more than the longest call takes
 _OWN_SUFFIXES = re.compile(r"(\.r\d+-\d+|\.d\d+-\d+(-[0-9a-f]{8})?)+$")
 
@@ -156,14 +157,13 @@ class Pass:
 
         When it is cancelled, the letter in hand is dealt with to its end.
         """
+        found_at = now()
         try:
-            while tally.wanted and self._put_aside < MOST_PUT_ASIDE:
-                batch = await _to_its_end(self._receive())
-                if not batch:
-                    break
-                for taken in batch:
+            while tally.wanted and self._put_aside < MOST_PUT_ASIDE and now() < found_at + EMPTY_SECONDS:
+                for taken in await _to_its_end(self._receive()):
                     await self._deal(taken, tally)
                     on_done()
+                    found_at = now()
         finally:
             await self._put_back()
 

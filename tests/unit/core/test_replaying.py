@@ -272,6 +272,17 @@ async def test_letters_that_another_holds_are_left() -> None:
     assert second not in tally.wanted
 
 
+async def test_a_service_that_is_slow_to_give_a_letter_out_does_not_end_a_replay() -> None:
+    yard, calls = Graveyard(), Calls()
+    yard.bury("j1")
+    token = yard.queue.rules.acquire(yard.queue.advance(), dead_letters=True).token  # type: ignore[union-attr] # there is one
+    replaying = asyncio.create_task(yard.replay(calls=calls))
+    await asyncio.sleep(2.5)
+    yard.queue.rules.abandon(token or b"", yard.queue.advance())
+    assert (await replaying).gone == 1
+    assert calls.made.count("receive") == 4
+
+
 async def test_two_replays_at_once_run_each_job_once() -> None:
     yard = Graveyard()
     for number in range(50):
