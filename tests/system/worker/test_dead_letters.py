@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tests.system.worker.processes import COMMAND, ROOT, environment, run, worki
 from tests.system.worker.services import Services, eventually, program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 QUEUE = "dead"
@@ -69,7 +70,7 @@ def test_what_the_broker_takes_out_has_a_result_within_seconds_and_runs_when_it_
     with working({**settings, "JSWORKER_LOOKAHEAD": "0"}, tmp_path / "worker.log"):
         results = services.results(batch, lost, SECONDS)
         assert {result["error"]["code"] for result in results.values()} == {"lost"}
-        services.send(QUEUE, [program(batch, busy, "setTimeout(() => {}, 5000)")])
+        services.send(QUEUE, [program(batch, busy, "setTimeout(() => {}, 3000)")])
         services.send_messages(QUEUE, [expiring(program(batch, late, "console.log('ran')"))])
         eventually(lambda: reasons(services, [late]))
         expired = services.results(batch, [late], SECONDS)[late]
@@ -98,7 +99,7 @@ def test_what_the_broker_takes_out_has_a_result_within_seconds_and_runs_when_it_
 def test_a_replay_that_is_interrupted_or_killed_loses_nothing_and_is_taken_up_again(
     services: Services, settings: dict[str, str], batch: str
 ) -> None:
-    ids = [f"{batch}-{number}" for number in range(12)]
+    ids = [f"{batch}-{number}" for number in range(8)]
     with bus(settings) as client, client.get_queue_sender(QUEUE) as sender:
         jobs = [program(batch, job_id, "console.log('ran')") for job_id in ids]
         sender.send_messages([ServiceBusMessage(json.dumps(job), message_id=job["id"]) for job in jobs])
@@ -107,16 +108,18 @@ def test_a_replay_that_is_interrupted_or_killed_loses_nothing_and_is_taken_up_ag
                 (message,) = receiver.receive_messages(1)
                 receiver.dead_letter_message(message, reason="operator")
     for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
-        process = _replaying(settings, batch)
-        gone = len(_dead(services, ids))
-        eventually(lambda before=gone: len(_dead(services, ids)) < before)  # type: ignore[misc] # of this round
-        process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        before = len(_dead(services, ids))
+        with _replaying(settings, batch) as process:
+            eventually(lambda count=before: len(_dead(services, ids)) < count)  # type: ignore[misc] # of this round
+            process.send_signal(number)
+            assert process.stderr
+            said = process.stderr.read()
+            process.wait(60)
         assert process.returncode == status, said
-        assert (f"of {gone} replayed" in said) is (number is signal.SIGINT), said
-        dead, copied = _dead(services, ids), _copied(services, ids)
-        assert dead | copied == set(ids)
-        assert 0 < len(dead) < gone
+        assert (f"of {before} replayed" in said) is (number is signal.SIGINT), said
+        dead = _dead(services, ids)
+        assert dead | _copied(services, ids) == set(ids)
+        assert 0 < len(dead) < before
     rest = eventually(lambda: _replayed(services, settings, batch, ids), 120)
     assert rest == set(ids)
     results = {name: (services.result(batch, name) or {})["error"]["code"] for name in ids}
@@ -125,14 +128,21 @@ def test_a_replay_that_is_interrupted_or_killed_loses_nothing_and_is_taken_up_ag
     assert {(services.result(batch, name) or {})["status"] for name in ids} == {"succeeded"}
 
 
-def _replaying(settings: dict[str, str], batch: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "deadletters", "replay", "--batch", batch, "--rate", "2"],
+@contextmanager
+def _replaying(settings: dict[str, str], batch: str) -> Iterator[subprocess.Popen[str]]:
+    """A replay so slow that it is still under way when it is looked at; ended with the context."""
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "deadletters", "replay", "--batch", batch, "--rate", "0.2"],
         cwd=ROOT,
         env=environment(settings),
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _replayed(services: Services, settings: dict[str, str], batch: str, ids: list[str]) -> set[str]:
