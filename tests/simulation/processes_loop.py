@@ -25,6 +25,7 @@ class ProcessesLoop(VirtualLoop):
     thaws: first what came from outside, as a selector would report it, then the timers.
     """
 
+    hears_threads = False
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _clock_resolution: float

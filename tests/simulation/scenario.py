@@ -84,7 +84,7 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed; its profile goes round."""
     profile, rng = PROFILES[seed % len(PROFILES)], random.Random(seed)  # noqa: S311 - repeatable on purpose
-    span = rng.choice((120.0, 600.0, 1800.0))
+    span = rng.choice((120.0, 600.0, 1200.0))
     has_leases = profile == "leases" or (profile == "mixed" and rng.random() < 0.3)
     sizes = tuple(rng.randint(1, 3) for _ in range(1 if profile == "outage" else rng.randint(1, 4)))
     if has_leases:

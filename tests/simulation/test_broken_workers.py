@@ -27,7 +27,7 @@ from tests.simulation.scenario import PROFILES, scenario
 if TYPE_CHECKING:
     from tests.simulation.deployed import Deployed
 
-SEEDS = range(240)
+SEEDS = range(207)
 
 
 @pytest.mark.parametrize(
