@@ -109,10 +109,11 @@ class Sweeper:
         """A sweep whose faults are logged when they change, and no more."""
         try:
             count = await self.sweep()
-        except ServiceFault as fault:
-            count, trouble = len(self._known), str(fault)
+        except Exception as fault:  # whatever it is, jobs must go on, and the next round may fare better
+            count, trouble = len(self._known), str(fault) or repr(fault)
             if trouble != self._trouble:
-                log.warning("dead_letters_not_swept", reason=trouble)
+                unforeseen = None if isinstance(fault, ServiceFault) else fault
+                log.warning("dead_letters_not_swept", reason=trouble, exc_info=unforeseen)
             self._trouble = trouble
         else:
             if self._trouble:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
 _NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
+_ETAG = re.compile(r'"[!#-~]{1,100}"')
 _MOST = 1 << 53
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -112,14 +113,26 @@ def history_of(message: ServiceBusReceivedMessage) -> History:
         return History(
             attempts=_counted(fields["attempts"]),
             copies=_counted(fields["copies"]),
-            reasons=tuple(str(reason) for reason in fields["reasons"]),
+            reasons=tuple(_text(reason) for reason in fields["reasons"]),
             first_enqueued_ms=_counted(fields["first_enqueued_ms"]),
             setbacks=_counted(fields.get("setbacks", 0)),
             origin=_counted(fields.get("origin") or origin),
-            replaces=str(fields["replaces"]) if fields.get("replaces") else None,
+            replaces=_etag(fields.get("replaces")),
         )
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         return History(first_enqueued_ms=first, origin=origin)
+
+
+def _text(value: object) -> str:
+    """Text that can be written into a result: lone surrogates cannot."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _etag(value: object) -> str | None:
+    """One ETag and no more: ``*`` would let its sender replace whatever result there is."""
+    if value is not None and not (isinstance(value, str) and _ETAG.fullmatch(value)):
+        raise ValueError("not an ETag that this worker has written")
+    return value
 
 
 def _counted(value: object) -> int:

@@ -113,10 +113,13 @@ async def test_only_the_first_creates_a_blob_and_its_metadata_tell_who_it_was(st
 
 async def test_a_conditional_put_overwrites_only_the_version_it_knows(store: Store) -> None:
     etag = await store.blobs.put("results/a", b"1")
-    await store.blobs.put("results/a", b"2", if_match=etag)
+    await store.blobs.put("results/a", b"2", if_match=etag, metadata={"attempt": "2-0"})
     with pytest.raises(AlreadyCommitted):
-        await store.blobs.put("results/a", b"3", if_match=etag)
+        await store.blobs.put("results/a", b"3", if_match=etag, metadata={"attempt": "3-0"})
+    with pytest.raises(AlreadyCommitted):
+        await store.blobs.put("results/missing", b"3", if_match=etag)
     assert (await store.blobs.read("results/a", limit=10)).data == b"2"
+    assert await store.blobs.metadata("results/a") == {"attempt": "2-0"}
 
 
 async def test_blobs_that_are_older_than_a_time_are_listed_and_deleted_once_or_twice() -> None:

@@ -244,6 +244,8 @@ MADE_UP: list[str | int | bool] = [
     '{"attempts": 1, "copies": %s, "reasons": [], "first_enqueued_ms": 1}' % ("9" * 400),
     '{"attempts": 1, "copies": 1, "reasons": 7, "first_enqueued_ms": 1}',
     '{"attempts": 1, "copies": 1, "reasons": [], "first_enqueued_ms": 1e300}',
+    '{"attempts": 1, "copies": 1, "reasons": [], "first_enqueued_ms": 1, "replaces": "*"}',
+    '{"attempts": 1, "copies": 1, "reasons": [], "first_enqueued_ms": 1, "replaces": "\\"1\\", \\"2\\""}',
     5,
     True,
 ]

@@ -143,15 +143,17 @@ async def test_many_sweepers_at_once_make_one_result_of_each_letter() -> None:
     assert set(yard.progress()) == set(etags)
 
 
-async def test_an_outage_is_told_once_and_ended_by_trying_again(quiet: list[EventDict]) -> None:
+async def test_an_outage_of_whatever_kind_is_told_once_and_ended_by_trying_again(
+    quiet: list[EventDict],
+) -> None:
     yard, calls = Graveyard(), Calls()
     yard.bury(job("j1"))
-    calls.fail("peek", *[InfrastructureFault("gone")] * 5)
+    calls.fail("peek", *[InfrastructureFault("gone")] * 5, *[OverflowError("nobody foresaw this")] * 2)
     calls.fail("metadata", *[InfrastructureFault("blobs gone")] * 8)
     await swept_for(yard.sweeper(calls), 120)
     assert yard.results().keys() == {"j1"}
     told = [event["reason"] for event in quiet if event["event"] == "dead_letters_not_swept"]
-    assert told == ["gone", "blobs gone"]
+    assert told == ["gone", "nobody foresaw this", "blobs gone"]
     assert [event["event"] for event in quiet].count("dead_letters_swept_again") == 1
 
 
