@@ -104,7 +104,7 @@ def _messages(run: Run, verdict: Verdict) -> None:
 
 
 def _deliveries(run: Run, verdict: Verdict) -> None:
-    """An outage of pool or blobs costs copies, not deliveries: what comes too often is buried by the queue."""
+    """An outage of pool or blobs costs copies, not deliveries, which the queue allows so many of."""
     counts = [count for _, count, _ in run.world.queue.settled]
     is_of_queue = any(window.service == "queue" for window in run.scenario.windows)
     if _is_plain_outage(run) and not is_of_queue and max(counts, default=0) > MOST_DELIVERIES_IN_AN_OUTAGE:
