@@ -110,26 +110,38 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status."""
-    vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(serve_health(vitals, settings.health_port))
-        credential = await _credential(settings, stack)
-        blobs = await stack.enter_async_context(open_blobs(settings, credential))
-        pool = await stack.enter_async_context(open_sessions(settings, credential))
-        servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
-        scope = "" if settings.permit_leases else settings.instance
-        identifiers = Identifiers(await _session_secret(settings, blobs), scope)
-        services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
-        duties = _queue_duties(services, servicebus, stack)
-        if settings.permit_leases:
-            shared = PermitLeases(blobs, pool, permits, identifiers, settings)
-            stack.push_async_callback(shared.close)
-            duties.append(shared.run)
-        else:
-            await services.leases.sweep()
-        new_receiver = _receivers(services, servicebus, duties, stack)
-        worker = Worker(services, permits, Processor(services), new_receiver, duties)
-        return await worker.run(stop, drain=drain)
+        assembling = asyncio.create_task(_assembled(settings, stack))
+        stopping = asyncio.create_task(stop.wait())
+        stack.callback(stopping.cancel)
+        try:
+            await asyncio.wait({assembling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            assembling.cancel()  # of one that has ended this has no effect
+            await asyncio.wait({assembling})
+        return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
+
+
+async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
+    """The worker with all that it needs, opened in the stack."""
+    vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
+    await stack.enter_async_context(serve_health(vitals, settings.health_port))
+    credential = await _credential(settings, stack)
+    blobs = await stack.enter_async_context(open_blobs(settings, credential))
+    pool = await stack.enter_async_context(open_sessions(settings, credential))
+    servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
+    scope = "" if settings.permit_leases else settings.instance
+    identifiers = Identifiers(await _session_secret(settings, blobs), scope)
+    services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
+    duties = _queue_duties(services, servicebus, stack)
+    if settings.permit_leases:
+        shared = PermitLeases(blobs, pool, permits, identifiers, settings)
+        stack.push_async_callback(shared.close)
+        duties += [shared.run, services.leases.tidy]
+    else:
+        await services.leases.sweep()
+    new_receiver = _receivers(services, servicebus, duties, stack)
+    return Worker(services, permits, Processor(services), new_receiver, duties)
 
 
 def _queue_duties(services: Services, servicebus: ServiceBusClient, stack: AsyncExitStack) -> list[Duty]:
@@ -148,7 +160,9 @@ def _receivers(
     sender, opening = Sender(servicebus, queue), asyncio.Semaphore(LINKS_OPENING)
     stack.push_async_callback(sender.close)
     watch = QueueWatch(services.vitals)
-    duties.append(Watchdog(watch, Probe(servicebus, queue, watch).ask).run)
+    probe = Probe(servicebus, queue, watch)
+    stack.push_async_callback(probe.close)
+    duties.append(Watchdog(watch, probe.ask).run)
     return lambda: Receiver(servicebus, queue, sender, opening, watch)
 
 

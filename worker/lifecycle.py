@@ -80,7 +80,8 @@ class Worker:
     def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
         settings, services = self._settings, self._services
         queue = Breaker("receiving", services.vitals, failures=1, parties=1)
-        look_ahead = settings.slots - settings.max_sessions
+        # with leases one that waits is what shows that more permits are wanted
+        look_ahead = max(settings.slots - settings.max_sessions, int(settings.permit_leases))
         intake = Intake(stop, queue, services.breaker, self._permits, look_ahead)
         names = (f"slot {number}" for number in range(settings.slots))
         return intake, [

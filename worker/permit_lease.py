@@ -90,18 +90,18 @@ class PermitLease:
                 await self._store.acquire_lease(self._blob, self._id, self._seconds)
 
     async def keep(self) -> None:
-        """Renew it at each third of its length; returns only by raising.
+        """Renew it at each quarter of its length; returns only by raising.
 
         Raises:
             LeaseHeld: it is another's.
             TimeoutError: it could not be renewed in time.
         """
         # the first one early and at random, so that the leases acquired together are not renewed together
-        wait = self._seconds / 3 * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        wait = self._seconds / 4 * random.uniform(0.5, 1)  # noqa: S311 - jitter
         while True:
             await asyncio.sleep(max(0, self._asked_at + wait - now()))
             self._asked_at = await self._until_deadline(lambda: self._store.renew_lease(self._blob, self._id))
-            wait = self._seconds / 3
+            wait = self._seconds / 4
 
     async def mark(self, holder: str) -> bool:
         """Write the holder's name; tells whether there was one, so that its sessions may be left.

@@ -99,9 +99,10 @@ class Permits:
             self._put(permit)
         self._serve()
 
-    def take_kept(self) -> list[Permit]:
-        """Take all free permits that keep a session."""
-        kept = [permit for permit in self._free if permit.session]
+    def take_kept(self, idle_seconds: float = 0.0) -> list[Permit]:
+        """Take all free permits that keep a session and were not used for so long."""
+        latest = now() - idle_seconds
+        kept = [permit for permit in self._free if permit.session and permit.free_since <= latest]
         for permit in kept:
             self._free.remove(permit)
             self._in_use[permit] = permit.owner

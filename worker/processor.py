@@ -30,7 +30,7 @@ from worker.suspects import MARKS_BEFORE_GIVING_UP
 if TYPE_CHECKING:
     from worker.delivery import Delivery
     from worker.job_run import Services
-    from worker.result import Status
+    from worker.result import Result, Status
     from worker.settlement import Settlement
 
 log = structlog.get_logger()
@@ -90,11 +90,13 @@ class Processor:
             return Retry(0, delivery.history.after_wait("handed back many times"))
         try:
             async with self._services.cancellations.stopping(job.batch, job.id):
-                await self._run(delivery, attempt, job)
+                result = await self._run(delivery, attempt, job)
         except JobCancelled:
             error = Error(code="cancelled", message="the job was cancelled")
-            await self._commit(delivery, attempt, "cancelled", error)
-            log.info("job_cancelled")
+            result = attempt.result("cancelled", self._settings, error=error)
+        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        self._breaker.worked(str(delivery.origin))
+        log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()
 
     async def _hopeless(self, delivery: Delivery, job: Job) -> Error | None:
@@ -112,19 +114,15 @@ class Processor:
             return Error(code="lost", message=message)
         return None
 
-    async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> None:
+    async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Result:
         suspects, run = self._services.suspects, JobRun(self._services, delivery, attempt, job)
         is_suspect = suspects.is_one(delivery)
         async with self._services.company.joined(alone=is_suspect):
-            if is_suspect:
-                log.warning("suspect_runs_alone")
-                async with suspects.marked(delivery, job):
-                    result = await run.result()
-            else:
-                result = await run.result()
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
-        self._breaker.worked(str(delivery.origin))
-        log.info("job_completed", status=result.status, timings=result.timings.model_dump())
+            if not is_suspect:
+                return await run.result()
+            log.warning("suspect_runs_alone")
+            async with suspects.marked(delivery, job):
+                return await run.result()
 
     def _postponed(self, delivery: Delivery, fault: ServiceFault) -> Settlement:
         """Try again later, no attempt spent; a fault that the job meets alone counts against it."""
@@ -150,17 +148,13 @@ class Processor:
         self, delivery: Delivery, attempt: Attempt, status: Status, error: Error
     ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
-        await self._commit(delivery, attempt, status, error)
+        result = attempt.result(status, self._settings, error=error)
+        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
         log.warning(
             "job_dead_lettered", status=status, code=error.code, field=error.field, reason=error.message
         )
         field = f"{error.field}: " if error.field else ""
         return DeadLetter(error.code, f"{field}{error.message}")
-
-    async def _commit(self, delivery: Delivery, attempt: Attempt, status: Status, error: Error) -> None:
-        """Commit a result of a job that did not run to its end."""
-        result = attempt.result(status, self._settings, error=error)
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
 
 
 def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is

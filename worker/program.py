@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from worker.faults import ExecutionLost, SessionLost
+from worker.faults import SessionLost
 from worker.ran import Captured, Ran
 from worker.result import Error
 from worker.runner import (
@@ -84,7 +84,7 @@ async def run_program(
         raise SessionLost(f"the session {execution.outcome}: {execution.stderr[:300]}")
     answer = await _answer(execution.stdout, nonce, lease)
     if len(answer.runs) != len(runs):
-        raise ExecutionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")
+        raise SessionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")
     return [
         _ran(ended, run.bounds, execution.allocate_ms) for ended, run in zip(answer.runs, runs, strict=True)
     ]
@@ -135,7 +135,7 @@ async def _answer(stdout: str, nonce: str, lease: Lease) -> Answer:
         data = b"".join([chunk async for chunk in lease.download(found.name)])
         return parse_stored(found, data, nonce)
     except FrameError as error:
-        raise ExecutionLost(f"the runner's answer did not come whole: {error}") from error
+        raise SessionLost(f"the runner's answer did not come whole: {error}") from error
 
 
 def _ran(run: RunAnswer, bounds: Bounds, allocate_ms: float | None) -> Ran:

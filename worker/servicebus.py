@@ -156,6 +156,10 @@ class Receiver:
             lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=CALL_SECONDS), CALL_SECONDS
         )
 
+    def rest(self) -> None:
+        """Leave the link while no message is wanted: the broker would still hand it the next one."""
+        self._link.drop()
+
     async def close(self) -> None:
         """Close the link; what the broker has handed to it goes back to the queue."""
         await self._link.close()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 T = TypeVar("T")
 SWEEP_SECONDS = 30.0
+KEPT_SECONDS = 60.0
 
 
 class Pool(Protocol):
@@ -197,9 +198,18 @@ class SessionLeases:
 
     async def close(self) -> None:
         """Delete the sessions that were kept and wait for those being deleted."""
-        for permit in self._permits.take_kept():
-            self._releases.begin(permit, Lease(self._pool, self._permits, permit, 0))
+        self._release_kept(idle_seconds=0)
         await self._releases.ended()
+
+    async def tidy(self) -> None:
+        """Delete the sessions that are kept and not used, so that other workers may have their permits."""
+        while True:
+            await asyncio.sleep(KEPT_SECONDS / 4)
+            self._release_kept(KEPT_SECONDS)
+
+    def _release_kept(self, idle_seconds: float) -> None:
+        for permit in self._permits.take_kept(idle_seconds):
+            self._releases.begin(permit, Lease(self._pool, self._permits, permit, 0))
 
     async def _return(self, permit: Permit, lease: Lease, owner: str | None) -> None:
         if owner:

@@ -37,6 +37,8 @@ class Receiver(Protocol):
 
     async def is_queue_empty(self) -> bool: ...  # noqa: D102
 
+    def rest(self) -> None: ...  # noqa: D102
+
     async def close(self) -> None: ...  # noqa: D102
 
 
@@ -141,6 +143,8 @@ class Slot:
                 self._vitals.beat(self._name)
                 if await self._intake.is_welcome():
                     await self._watched_turn()
+                else:
+                    self._receiver.rest()
         finally:
             self._vitals.forget(self._name)
             await asyncio.shield(self._receiver.close())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -24,6 +28,15 @@ _COMMANDS = {
 
 class Commands(click.Group):
     """A group whose commands are modules of this package."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's
+        """Run a command; a signal that comes while it is imported ends the process.
+
+        The first process of a container has no default for that: the system would drop the signal.
+        """
+        if os.getpid() == 1:
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        return super().main(*arguments, **options)
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """In the order of their use."""

@@ -63,12 +63,20 @@ def test_where_sessions_cannot_be_deleted_their_permits_wait_until_they_are_rele
     assert {(result["status"], result["attempts"]) for result in results.values()} == {("succeeded", 1)}
 
 
-def test_a_pool_whose_answers_are_cut_fails_every_attempt_and_the_jobs_say_so(
+def test_a_pool_that_cuts_every_answer_is_waited_for_and_no_job_pays_for_it_with_its_result(
     services: Services, batch: str, tmp_path: Path
 ) -> None:
-    settings = {"JSWORKER_MAX_ATTEMPTS": "2", "JSWORKER_RETRY_MAX_SECONDS": "0.2"}
-    results = run_with(services, batch, tmp_path, settings=settings, cut_answers=True)
-    assert {(result["status"], result["attempts"]) for result in results.values()} == {
-        ("infrastructure_failed", 2)
-    }
-    assert {result["error"]["code"] for result in results.values()} == {"attempts_exhausted"}
+    settings = {**services.environment, "JSWORKER_QUEUE": QUEUE, "JSWORKER_RETRY_BASE_SECONDS": "0.1"}
+    token = services.environment["JSWORKER_POOL_TOKEN"]
+    with (
+        pool(tmp_path, token, cut_answers=True) as own,
+        killed({**settings, **own, "JSWORKER_MAX_ATTEMPTS": "2"}, tmp_path / "worker.log") as worker,
+    ):
+        ids = services.send(QUEUE, [program(batch, f"s{n}", "console.log(1)") for n in range(JOBS)])
+        eventually(lambda: worker.events("breaker_opened"))
+        (tmp_path / "faults.json").write_text("{}")
+        results = services.results(batch, ids)
+    assert worker.events("breaker_closed")
+    assert {result["status"] for result in results.values()} == {"succeeded"}
+    assert max(result["deliveries"] for result in results.values()) > 1
+    assert services.dead_letters(QUEUE) == []

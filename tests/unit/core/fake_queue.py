@@ -120,6 +120,7 @@ class FakeReceiver:
     def __init__(self, queue: Queue, calls: Calls) -> None:
         self._queue, self._calls = queue, calls
         self.is_closed = False
+        self.rested = 0
 
     async def receive(self) -> Delivery | None:
         async with self._calls.call("receive"):
@@ -200,6 +201,9 @@ class FakeReceiver:
         async with self._calls.call("is_queue_empty"):
             self._queue.advance()
             return not self._queue.rules.peek(1, 1)
+
+    def rest(self) -> None:
+        self.rested += 1
 
     async def close(self) -> None:
         self.is_closed = True

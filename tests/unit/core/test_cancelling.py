@@ -259,3 +259,20 @@ async def test_a_workers_running_and_waiting_jobs_end_as_cancelled_and_nothing_o
     assert world.result("other", "other").status == "succeeded"
     assert [line["status"] for line in world.progress()] == ["cancelled"] * 5
     assert {type(settlement) for _, _, settlement in world.queue.settled} == {Complete}
+
+
+async def test_a_job_that_is_cancelled_while_its_result_is_being_stored_ends_in_that_result(
+    world: World,
+) -> None:
+    world.send(job("j1", {"seconds": 1}))
+    process = world.process()
+    process.calls.fail("create", InfrastructureFault("no answer"), after_effect=True)
+    process.calls.fail("metadata", *[InfrastructureFault("503")] * 4)
+    looks = asyncio.create_task(process.cancellations.run())
+    drained = asyncio.create_task(process.drain())
+    await asyncio.sleep(1.5)
+    await mark(FakeBlobs(world.account, Calls()), marker("results", "default", "j1"))
+    assert await drained == 0
+    looks.cancel()
+    assert process.calls.made.count("metadata") > 3
+    assert [line["status"] for line in world.progress()] == [world.result().status] == ["succeeded"]

@@ -215,6 +215,21 @@ async def test_a_slot_closes_its_receiver_at_the_end(world: World) -> None:
     assert slot._receiver.is_closed
 
 
+async def test_a_slot_whose_work_is_not_wanted_now_has_no_link_over_which_a_message_could_come(
+    world: World,
+) -> None:
+    process = world.process(max_sessions=1)
+    slot = process.slot(Handler(0))
+    assert process.permits.retire(0)
+    task = asyncio.create_task(slot.run())
+    await asyncio.sleep(10)
+    assert isinstance(slot._receiver, FakeReceiver)
+    assert slot._receiver.rested
+    assert "receive" not in process.calls.made
+    process.stop.set()
+    await task
+
+
 async def test_a_slot_that_is_aborted_has_ended_its_work_before_it_hands_back(world: World) -> None:
     world.send(job())
     process, handler = world.process(), Handler(100)

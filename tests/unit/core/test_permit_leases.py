@@ -65,15 +65,15 @@ async def test_a_first_job_waits_no_longer_for_a_free_permit_than_the_store_take
         assert now() == pytest.approx(10, abs=0.1)
 
 
-async def test_renewals_come_once_per_third_of_a_lease_and_none_for_jobs() -> None:
+async def test_renewals_come_once_per_quarter_of_a_lease_and_none_for_jobs() -> None:
     async with fleet_of(1, size=1) as (_, (replica,)):
         await asyncio.sleep(1)
         for _ in range(400):
             await replica.work(1)
         calls = [(at, name) for at, name in zip(replica.calls.at, replica.calls.made, strict=True) if at > 1]
         assert {name for _, name in calls} == {"renew_lease"}
-        assert len(calls) == pytest.approx(400 / (LEASE / 3), abs=1)
-        assert all(later - earlier > LEASE / 3 - 0.001 for (earlier, _), (later, _) in pairwise(calls))
+        assert len(calls) == pytest.approx(400 / (LEASE / 4), abs=1)
+        assert all(later - earlier > LEASE / 4 - 0.001 for (earlier, _), (later, _) in pairwise(calls))
 
 
 async def test_who_finds_no_free_permit_looks_again_every_few_seconds_and_not_more() -> None:

@@ -192,6 +192,23 @@ async def test_a_kept_session_is_deleted_after_a_job_that_failed_in_it(world: Wo
     assert not world.pool.sessions
 
 
+async def test_a_kept_session_that_is_not_used_is_deleted_after_a_while_and_its_permit_free(
+    world: World,
+) -> None:
+    process = world.process()
+    tidying = asyncio.create_task(process.leases.tidy())
+    await run_and_fail(process, None, "keyed:a")
+    for _ in range(10):
+        await asyncio.sleep(20)
+        await run_and_fail(process, None, "keyed:b")
+    assert len(world.pool.identifiers) == 2, "one that is used is kept"
+    assert len(world.pool.sessions) == 1
+    await asyncio.sleep(90)
+    assert not world.pool.sessions
+    assert [process.permits.retire(index) for index in range(2)] == [True, True]
+    tidying.cancel()
+
+
 async def test_a_failing_attempt_deletes_its_session_before_the_next(world: World) -> None:
     world.send(job())
     process = world.process()
