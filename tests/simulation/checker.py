@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from tests.unit.core.world import Process
     from worker.local.broker.values import Message
 
+PROMISES = (
+    "lost",
+    "changed",
+    "healthy dead-lettered",
+    "dead letter without a result",
+    "unaccounted",
+    "unfinished",
+    "over the bound",
+    "attempt spent in an outage",
+)  # the tallies show these even when none was broken
 MOST_DELIVERIES_IN_AN_OUTAGE = 2
 FAILED_CALLS_A_SECOND = 2.0  # of one slot, over ``HOT_WINDOW_SECONDS``; more is a hot loop
 
@@ -53,7 +63,8 @@ def _count(run: Run, verdict: Verdict) -> None:
         messages=len(run.world.queue.sent),
         kills=run.kills,
         faults=sum(calls.failed.total() for calls in run.calls),
-        virtual_hours=round(run.seconds / 3600),
+        virtual_minutes=round(run.seconds / 60),
+        **dict.fromkeys(PROMISES, 0),
     )
 
 
