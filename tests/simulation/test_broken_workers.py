@@ -39,6 +39,7 @@ SEEDS = range(207)
         (CompletesBeforeTheCommit, "kills", "lost"),
         (ReleasesPermitsTooSoon, "calm", "over the bound"),
         (DoesNotFence, "kills", "parallel without a pause"),
+        (DoesNotFence, "leases", "over the bound"),
         (KeepsOnWithoutALock, "pauses", "changed"),
         (NeverSettlesInvalidMessages, "calm", "buried by the queue"),
         (BuriesWithoutAResult, "poison", "dead letter without a result"),
