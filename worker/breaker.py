@@ -84,16 +84,18 @@ class Breaker:
                 break
         return len(others) >= _ENOUGH_OTHERS and sum(others) >= _MOSTLY * len(others)
 
-    async def is_turn(self, stop: asyncio.Event) -> bool:
-        """Whether a call is worth making: while closed, or as a probe; False after a wait, to ask again."""
-        if self.is_closed:
-            return True
-        wait = self._probe_at - now()
-        if wait > 0:
-            await _either(self._closed, stop, wait)
-            return False
-        self._probe_at, self._is_pausing = now() + BETWEEN_PROBES_SECONDS, False
+    def is_turn(self) -> bool:
+        """Whether a call is worth making now: while closed, else as a probe, whose turn this takes."""
+        if not self.is_closed:
+            if now() < self._probe_at:
+                return False
+            self._probe_at, self._is_pausing = now() + BETWEEN_PROBES_SECONDS, False
         return True
+
+    async def change(self, stop: asyncio.Event) -> None:
+        """Wait until a turn may have come, or for a stop."""
+        if not self.is_closed:
+            await _either(self._closed, stop, max(0.0, self._probe_at - now()))
 
     def _pause(self) -> None:
         """Put off the next probe; the failures of many within one pause tell of the same outage."""

@@ -15,8 +15,10 @@ from azure.servicebus import ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import MessageSizeExceededError
 
+from worker.faults import CapacityFault, InfrastructureFault
 from worker.link import Link, closed, mapped
 from worker.messages import copy_of, delivery_of, encoded, message_of, unjudged
+from worker.patience import with_patience
 from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry, Settlement
 from worker.watchdog import QueueWatch
 
@@ -145,8 +147,13 @@ class Receiver:
         message = message_of(delivery)
         if isinstance(settlement, Retry):
             await self._sender.send_messages([copy_of(message, delivery, settlement)])
-        await self._link.call(
-            lambda receiver: _carried_out(receiver, message, settlement), self._watch.times.call
+        await with_patience(
+            lambda: self._link.call(
+                lambda receiver: _carried_out(receiver, message, settlement), self._watch.times.call
+            ),
+            delivery.lock_seconds / 2,  # at least as much is left of the lock
+            CapacityFault,
+            InfrastructureFault,
         )
         self._watch.heard()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 SILENCE_SECONDS = 300.0  # a lock is at most as long, and renewed at its thirds
+LONGEST_WAIT_SECONDS = 60.0  # for room, between two beats
 ROOM_SECONDS = 0.5  # between two looks whether there is room for one more message
 
 
@@ -70,19 +71,19 @@ class Intake:
         self._services, self._permits, self._look_ahead = services, permits, look_ahead
         self._receiving = 0
         self._quiet = asyncio.Event()
+        self._door = asyncio.Lock()
 
-    async def is_welcome(self) -> bool:
-        """Whether one more message may be taken: there is room, and the services work or are to be probed.
+    def is_welcome(self) -> bool:
+        """Whether one more message may be taken: there is room, and the services work or are to be probed."""
+        return self._has_room() and self.queue.is_turn() and self._services.is_turn()
 
-        False after a wait, to ask again.
-        """
-        if not await self.queue.is_turn(self.stop):
-            return False
-        if not self._has_room():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), ROOM_SECONDS)
-            return False
-        return await self._services.is_turn(self.stop) and self._has_room() and not self.stop.is_set()
+    async def change(self) -> None:
+        """Wait until a message may be welcome, or for a stop; at most a minute."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await self._room()
+                await self.queue.change(self.stop)
+                await self._services.change(self.stop)
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -103,6 +104,13 @@ class Intake:
         """
         if self._receiving:
             await self._quiet.wait()
+
+    async def _room(self) -> None:
+        """Wait until there is room, or for a stop. Only the first of those that wait looks."""
+        async with self._door:
+            while not self._has_room() and not self.stop.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.stop.wait(), ROOM_SECONDS)
 
     def _has_room(self) -> bool:
         limit = self._permits.limit
@@ -141,10 +149,11 @@ class Slot:
         try:
             while not self._intake.stop.is_set():
                 self._vitals.beat(self._name)
-                if await self._intake.is_welcome():
+                if self._intake.is_welcome():
                     await self._watched_turn()
                 else:
                     self._receiver.rest()
+                    await self._intake.change()
         finally:
             self._vitals.forget(self._name)
             await asyncio.shield(self._receiver.close())
