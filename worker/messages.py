@@ -147,17 +147,26 @@ def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry
     The sequence number keeps apart the copies of messages that were sent under one id, or under none.
     """
     base = _OWN_SUFFIX.sub("", delivery.message_id)
-    properties = {**(message.application_properties or {}), _HISTORY: json.dumps(asdict(retry.history))}
     return ServiceBusMessage(
         delivery.body or b"",
         message_id=f"{base[:80]}.r{retry.history.copies}-{delivery.sequence_number}",
-        application_properties=properties,
+        application_properties=_properties(message, retry.history),
         correlation_id=message.correlation_id,
         content_type=message.content_type,
         subject=message.subject,
         time_to_live=_time_left(message, retry.delay),
         scheduled_enqueue_time_utc=datetime.now(UTC) + timedelta(seconds=retry.delay),
     )
+
+
+def _properties(message: ServiceBusReceivedMessage, history: History) -> dict[str | bytes, Property]:
+    """The sender's properties, those that the SDK can send, and the history."""
+    kept = {
+        name: value
+        for name, value in (message.application_properties or {}).items()
+        if name not in _NOT_COPIED and _is_text(value)
+    }
+    return {**kept, _HISTORY: json.dumps(asdict(history))}
 
 
 def _time_left(message: ServiceBusReceivedMessage, delay_seconds: float) -> timedelta | None:
@@ -173,15 +182,10 @@ def again(message: ServiceBusReceivedMessage, message_id: str, history: History)
 
     It gets its full time to live: its own, or the queue's when it is a copy whose time was cut.
     """
-    properties = {
-        name: value
-        for name, value in (message.application_properties or {}).items()
-        if name not in _NOT_COPIED and _is_text(value)
-    }
     return ServiceBusMessage(
         body_of(message) or b"",
         message_id=message_id,
-        application_properties={**properties, _HISTORY: json.dumps(asdict(history))},
+        application_properties=_properties(message, history),
         correlation_id=message.correlation_id,
         content_type=message.content_type,
         subject=message.subject,
