@@ -16,12 +16,13 @@ from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder, Sweeper
-from worker.faults import AlreadyCommitted, BlobMissing
+from worker.faults import AlreadyCommitted, BlobMissing, CapacityFault, InfrastructureFault
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Worker
+from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
@@ -131,7 +132,13 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     pool = await stack.enter_async_context(open_sessions(settings, credential))
     servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
     scope = "" if settings.permit_leases else settings.instance
-    identifiers = Identifiers(await _session_secret(settings, blobs), scope)
+    secret = await with_patience(
+        lambda: _session_secret(settings, blobs),
+        settings.wait_in_hand_seconds,
+        CapacityFault,
+        InfrastructureFault,
+    )
+    identifiers = Identifiers(secret, scope)
     services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
     duties = _queue_duties(services, servicebus, stack)
     if settings.permit_leases:

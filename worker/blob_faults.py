@@ -58,7 +58,9 @@ def mapped_lease(blob: str) -> Iterator[None]:
 
 
 def _refused(blob: str, error: HttpResponseError) -> Exception:
-    status = error.status_code or 0
+    status = error.status_code
+    if status is None:
+        return InfrastructureFault(f"Blob storage broke off its answer on {blob}")
     if status == 403:  # noqa: PLR2004 - HTTP
         return _denied(blob, error)
     if status in _THROTTLED:

@@ -145,9 +145,9 @@ class SessionLeases:
         """A session for one job; kept for its owner afterwards, if it has one and nothing went wrong.
 
         Raises:
-            CapacityFault: besides what the body raises, when the permit was lost meanwhile.
+            CapacityFault: besides what the body raises, when there is no permit or it was lost meanwhile.
         """
-        permit = await self._permits.take(owner)
+        permit = await self._permit(owner)
         lease = Lease(self._pool, self._permits, permit, min(self._patience, patience_seconds))
         try:
             async with _while_held(permit):
@@ -169,6 +169,16 @@ class SessionLeases:
             await self._return(permit, lease, owner=None)
             raise
         await self._return(permit, lease, owner if lease.reusable else None)
+
+    async def _permit(self, owner: str | None) -> Permit:
+        """Wait for a permit: as long as others use them, but not long where this worker has none at all."""
+        if self._permits.held:
+            return await self._permits.take(owner)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._permits.take(owner)
+        except TimeoutError as error:
+            raise CapacityFault("all session permits are other workers'") from error
 
     async def fence(self, job: str) -> None:
         """Delete the sessions of the job's former deliveries, which may still be running.

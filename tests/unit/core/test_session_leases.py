@@ -251,6 +251,20 @@ async def test_a_job_whose_permit_is_lost_is_stopped_and_its_session_deleted(wor
     assert process.permits.held == 1
 
 
+async def test_a_job_of_a_worker_that_has_lost_all_permits_does_not_wait_for_ever(world: World) -> None:
+    process = world.process(wait_in_hand_seconds=30)
+    for index in range(2):
+        process.permits.lose(index)
+    with pytest.raises(CapacityFault, match="other workers'"):
+        await run_and_fail(process, None)
+    assert asyncio.get_running_loop().time() == 30
+    waiting = asyncio.create_task(run_and_fail(process, None))
+    await asyncio.sleep(10)
+    process.permits.add(1)
+    await waiting
+    assert not world.pool.sessions
+
+
 async def test_a_permit_lost_between_two_jobs_stops_neither(world: World) -> None:
     process = world.process()
     await run_and_fail(process, None)
