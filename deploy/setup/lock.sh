@@ -6,7 +6,7 @@ python=.venv/bin/python
 inputs=$(mktemp -d)
 trap 'rm -rf "$inputs"' EXIT
 
-requirements() { # the project's dependencies, with the extras and groups named
+requirements() { # of the extras and groups named; "project" is the project itself
   "$python" - "$@" <<'PY'
 import sys, tomllib
 from pathlib import Path
@@ -15,10 +15,10 @@ project = tomllib.loads(Path("pyproject.toml").read_text())
 groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
 
 def expand(name):
-    for entry in extras.get(name) or groups[name]:
+    for entry in project["project"]["dependencies"] if name == "project" else extras.get(name) or groups[name]:
         yield from expand(entry["include-group"]) if isinstance(entry, dict) else [entry]
 
-print("\n".join([*project["project"]["dependencies"], *(line for name in sys.argv[1:] for line in expand(name))]))
+print("\n".join(line for name in sys.argv[1:] for line in expand(name)))
 PY
 }
 
@@ -28,9 +28,9 @@ lock() { # OUTPUT INPUT
 }
 
 mkdir -p deploy/locks
-requirements >"$inputs/run.in"
+requirements project >"$inputs/run.in"
 requirements build >"$inputs/build.in"
-requirements local dev lock >"$inputs/dev.in"
+requirements project local dev lock >"$inputs/dev.in"
 lock deploy/locks/run.txt "$inputs/run.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
