@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from tests.simulation.checker import Verdict
+from tests.tallies import tally
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
-TOTAL = pytest.StashKey[Verdict]()
 
-
-@pytest.fixture(scope="session")
-def total(request: pytest.FixtureRequest) -> Verdict:
+@pytest.fixture
+def total(request: pytest.FixtureRequest) -> Counter[str]:
     """What the simulations of the real worker add up to."""
-    return request.config.stash.setdefault(TOTAL, Verdict())
+    return tally(request.config, "simulated")
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +26,3 @@ def quiet() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    verdict = config.stash.get(TOTAL, None)
-    if verdict:
-        counts = ", ".join(f"{count} {name}" for name, count in verdict.tallies.items())
-        terminalreporter.write_line(f"simulated: {counts}")

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 import pytest
 import structlog
 
+from tests.tallies import tally
 from tests.unit.core.points import Points
 from tests.unit.core.virtual_time import VirtualLoop
 from tests.unit.core.world import World, settled_tasks
-
-POINTS = pytest.StashKey[Points]()
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -36,15 +35,7 @@ async def alone() -> AsyncIterator[None]:
     await settled_tasks()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def points(request: pytest.FixtureRequest) -> Points:
     """Counts the steps at which workers crashed, stopped or lost their message."""
-    return request.config.stash.setdefault(POINTS, Points())
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    points = config.stash.get(POINTS, None)
-    if points:
-        terminalreporter.write_line(
-            f"workers crashed, stopped or robbed of their message at {points.count} steps"
-        )
+    return Points(tally(request.config, "workers crashed, stopped or robbed of their message"))

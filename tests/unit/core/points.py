@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
 
 class Points:
     """Counts the points that tests have gone through."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, counted: Counter[str]) -> None:
+        self._counted = counted
 
     def of(self, steps: int) -> Iterator[int]:
         """Each of the steps of a process, from the first on."""
         assert steps > 1
         for step in range(1, steps + 1):
             yield step
-            self.count += 1
+            self._counted["steps"] += 1
