@@ -29,7 +29,7 @@ demo: setup ## run the example programs on the local stack and show the results
 	@$(VENV)/bin/jsworker grade examples/first-steps --local
 
 test: check ## run the checks and all tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 check: setup ## lint, format, types, import rules
 	@$(VENV)/bin/ruff check .
