@@ -47,7 +47,7 @@ class Pool(Protocol):
 
     async def identifiers(self, permit: int) -> list[str]: ...  # noqa: D102 - the adapter says
 
-    async def release(self, permit: int, identifier: str) -> None: ...  # noqa: D102
+    async def release(self, permit: int, identifier: str) -> bool: ...  # noqa: D102
 
 
 class Identifiers(Protocol):
@@ -156,14 +156,17 @@ async def sweep(pool: Pool, identifiers: Identifiers, permit: int, seconds: floa
     try:
         async with asyncio.timeout(seconds):
             pause = 1.0
-            while not await _is_swept(pool, identifiers, permit):
+            while (found := await _swept(pool, identifiers, permit)) != 0:
+                if found:
+                    pause = 1.0  # a request of the last holder's may still arrive, and make one more
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
     except TimeoutError:
         log.error("permit_taken_unswept", permit=permit, waited_seconds=seconds)  # noqa: TRY400 - all is said
 
 
-async def _is_swept(pool: Pool, identifiers: Identifiers, permit: int) -> bool:
+async def _swept(pool: Pool, identifiers: Identifiers, permit: int) -> int | None:
+    """How many were found and deleted; None when that is not known."""
     try:
         async with asyncio.timeout(SWEEP_SECONDS):
             left = [name for name in await pool.identifiers(permit) if identifiers.of_permit(name, permit)]
@@ -171,6 +174,6 @@ async def _is_swept(pool: Pool, identifiers: Identifiers, permit: int) -> bool:
                 await pool.release(permit, identifier)
     except (ExecutionLost, *OUTAGE) as error:
         log.warning("permit_sweep_failed", permit=permit, reason=str(error))
-        return False
+        return None
     log.info("permit_swept", permit=permit, sessions=len(left))
-    return True
+    return len(left)

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 WAIT_SECONDS = 4.0  # how long a job waits for the deletion of its session; it goes on without the job
 PAUSES = (0.2, 0.8, 3.2, 5.0)  # seconds between two tries; the last again and again
+SETTLING_SECONDS = 1.0  # until what was in flight when its caller gave up has arrived or is lost
 FORGETTING_SECONDS = 1.0  # the pool may take about a cooldown to be over
 
 
 class Pool(Protocol):
     """What is needed of the session pool; see ``worker.sessions.SessionPool``."""
 
-    async def release(self, permit: int, identifier: str) -> None: ...  # noqa: D102 - the adapter says
+    async def release(self, permit: int, identifier: str) -> bool: ...  # noqa: D102 - the adapter says
 
 
 class Used(Protocol):
@@ -31,6 +32,7 @@ class Used(Protocol):
 
     identifier: str
     idle_from: float
+    is_abandoned: bool
     release_ms: float | None
     release_fault: str | None
 
@@ -42,19 +44,21 @@ class Releases:
         self._pool, self._permits, self._cooldown = pool, permits, cooldown_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, permit: Permit, session: Used) -> asyncio.Task[None]:
-        """Delete a session and then give its permit back."""
+    def begin(self, permit: Permit, session: Used) -> asyncio.Event:
+        """Delete a session and then give its permit back; what is set when the deletion is confirmed."""
         permit.session = permit.owner = None
-        task = asyncio.create_task(self._release(permit, session))
+        confirmed = asyncio.Event()
+        task = asyncio.create_task(self._release(permit, session, confirmed))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        return task
+        return confirmed
 
     async def waited_for(self, permit: Permit, session: Used) -> None:
         """Delete a session and wait for it, but not long."""
-        await asyncio.wait({self.begin(permit, session)}, timeout=WAIT_SECONDS)
-        if session.release_ms is None:
-            log.error(
+        try:
+            await asyncio.wait_for(self.begin(permit, session).wait(), WAIT_SECONDS)
+        except TimeoutError:
+            log.error(  # noqa: TRY400 - all is said
                 "session_release_unconfirmed",
                 reason=session.release_fault or "no answer",
                 remedy="the permit is used again when the pool confirms it, or after the cooldown",
@@ -70,14 +74,19 @@ class Releases:
         if not task.cancelled() and (error := task.exception()):
             log.error("session_release_failed_unexpectedly", exc_info=error)
 
-    async def _release(self, permit: Permit, session: Used) -> None:
-        began, is_deleted = now(), False
+    async def _release(self, permit: Permit, session: Used, confirmed: asyncio.Event) -> None:
+        began, is_gone = now(), False
         forgotten_at = max(began, session.idle_from) + self._cooldown + FORGETTING_SECONDS
         try:
-            is_deleted = await self._is_deleted(permit.index, session, forgotten_at)
-        finally:
-            if is_deleted:
+            is_gone = await self._is_deleted(permit.index, session, forgotten_at)
+            if is_gone:
                 session.release_ms = (now() - began) * 1000
+                confirmed.set()
+                is_gone = not session.is_abandoned or await self._stays_gone(
+                    permit.index, session, forgotten_at
+                )
+        finally:
+            if is_gone:
                 self._permits.give_back(permit)
             else:
                 asyncio.get_running_loop().call_at(forgotten_at, self._permits.give_back, permit)
@@ -97,4 +106,19 @@ class Releases:
             if now() + pause >= until:
                 break
             await asyncio.sleep(pause)
+        return False
+
+    async def _stays_gone(self, permit: int, session: Used, until: float) -> bool:
+        """Whether there is no session of the name a while after its deletion.
+
+        A request that nobody waits for any more may arrive after the deletion, over another connection, and
+        make the session again.
+        """
+        while now() + SETTLING_SECONDS < until:
+            await asyncio.sleep(SETTLING_SECONDS)
+            try:
+                if not await self._pool.release(permit, session.identifier):
+                    return True
+            except ServiceFault as fault:
+                log.info("session_release_repeated", reason=str(fault))
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -16,12 +16,14 @@ from worker.faults import (
     ExecutionLost,
     InfrastructureFault,
     ServiceFault,
+    SessionFileMissing,
+    SessionLost,
 )
 from worker.patience import with_patience
 from worker.releasing import Releases
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from worker.identifiers import Identifiers
     from worker.permits import Permit, Permits
@@ -46,7 +48,7 @@ class Pool(Protocol):
 
     def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]: ...  # noqa: D102
 
-    async def release(self, permit: int, identifier: str) -> None: ...  # noqa: D102
+    async def release(self, permit: int, identifier: str) -> bool: ...  # noqa: D102
 
     async def identifiers(self, permit: int) -> list[str]: ...  # noqa: D102
 
@@ -59,6 +61,7 @@ class Lease:
         touched: whether the pool may have allocated it.
         reusable: whether another job of its owner may have it afterwards.
         idle_from: until when something may run in it that nobody waits for, on the loop's clock.
+        is_abandoned: whether a call was left without its answer, and may still be carried out.
         release_ms: how long its deletion took; None while it is not deleted.
         release_fault: why not, when the pool fails at it.
     """
@@ -70,6 +73,7 @@ class Lease:
         self.touched = False
         self.reusable = True
         self.idle_from = 0.0
+        self.is_abandoned = False
         self.release_ms: float | None = None
         self.release_fault: str | None = None
 
@@ -101,9 +105,11 @@ class Lease:
         """Put a file into the session's data folder under a flat name; raises as ``execute`` does."""
         await self._patiently(lambda: self._pool.upload(self._permit, self.identifier, name, data))
 
-    def download(self, name: str) -> AsyncIterator[bytes]:
+    async def download(self, name: str) -> AsyncIterator[bytes]:
         """The content of a file of the session's data folder, in pieces."""
-        return self._pool.download(self._permit, self.identifier, name)
+        with self._in_flight():
+            async for piece in self._pool.download(self._permit, self.identifier, name):
+                yield piece
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -116,10 +122,22 @@ class Lease:
         self.touched = True
         return answer
 
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        """A call: it is abandoned unless the pool's answer comes, be it a refusal."""
+        before, self.is_abandoned = self.is_abandoned, True
+        try:
+            yield
+        except (CapacityFault, ConfigurationFault, SessionLost, SessionFileMissing):
+            self.is_abandoned = before
+            raise
+        self.is_abandoned = before
+
     async def _counted(self, call: Callable[[], Awaitable[T]]) -> T:
         """Tell the permits whether the pool has as many sessions as they think."""
         try:
-            answer = await call()
+            with self._in_flight():
+                answer = await call()
         except CapacityFault:
             self._permits.was_full()
             raise
@@ -171,14 +189,14 @@ class SessionLeases:
         await self._return(permit, lease, owner if lease.reusable else None)
 
     async def _permit(self, owner: str | None) -> Permit:
-        """Wait for a permit: as long as others use them, but not long where this worker has none at all."""
-        if self._permits.held:
-            return await self._permits.take(owner)
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._permits.take(owner)
-        except TimeoutError as error:
-            raise CapacityFault("all session permits are other workers'") from error
+        """Wait for a permit: as long as others use them, but not long while this worker has none at all."""
+        while True:
+            try:
+                async with asyncio.timeout(self._patience):
+                    return await self._permits.take(owner)
+            except TimeoutError as error:
+                if not self._permits.held:
+                    raise CapacityFault("all session permits are other workers'") from error
 
     async def fence(self, job: str) -> None:
         """Delete the sessions of the job's former deliveries, which may still be running.

@@ -131,8 +131,8 @@ class SessionPool:
             finally:
                 await answer.aclose()
 
-    async def release(self, permit: int, identifier: str) -> None:
-        """Delete the session; one that is gone already counts as deleted.
+    async def release(self, permit: int, identifier: str) -> bool:
+        """Delete the session; False when there is none of the name.
 
         Raises:
             InfrastructureFault: the service has not confirmed it.
@@ -141,9 +141,10 @@ class SessionPool:
         try:
             await self._call(_Call(permit, "DELETE", url, timeout=RELEASE_SECONDS))
         except SessionGone:
-            return
+            return False
         except (ExecutionLost, CapacityFault) as error:
             raise InfrastructureFault(f"the session's deletion is not confirmed: {error}") from error
+        return True
 
     async def identifiers(self, permit: int) -> list[str]:
         """The identifiers of all sessions that the pool has allocated, whoever asked for them.

@@ -89,10 +89,11 @@ class CompletesBeforeTheCommit(Deployed):
 
 
 class _Careless(FakePool):
-    async def release(self, permit: int, identifier: str) -> None:
+    async def release(self, permit: int, identifier: str) -> bool:
         task = asyncio.create_task(self._release_later(permit, identifier))
         _LATER.add(task)
         task.add_done_callback(_LATER.discard)
+        return False
 
     async def _release_later(self, permit: int, identifier: str) -> None:
         await asyncio.sleep(2)

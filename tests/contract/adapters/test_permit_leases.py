@@ -165,7 +165,7 @@ class NoSessions:
         del permit
         return []
 
-    async def release(self, permit: int, identifier: str) -> None:
+    async def release(self, permit: int, identifier: str) -> bool:
         raise AssertionError(f"{identifier} of {permit} is not there")
 
     @staticmethod

@@ -242,20 +242,20 @@ async def test_a_credential_that_gives_no_token_is_a_matter_of_configuration(ser
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "is_there"),
     [
-        Answer(204),
-        Answer(404, error("NoSessionFoundError")),
-        Answer(400, error("SessionWithIdentifierNotFound")),
-        Answer(404),
+        (Answer(204), True),
+        (Answer(404, error("NoSessionFoundError")), False),
+        (Answer(400, error("SessionWithIdentifierNotFound")), False),
+        (Answer(404), False),
     ],
     ids=str,
 )
 async def test_a_session_that_is_gone_is_released(
-    server: ScriptedPool, pool: SessionPool, answer: Answer
+    server: ScriptedPool, pool: SessionPool, answer: Answer, *, is_there: bool
 ) -> None:
     server.plan(answer)
-    await pool.release(1, "jsw-1")
+    assert await pool.release(1, "jsw-1") is is_there
     (seen,) = server.seen
     assert (seen.method, seen.path.rpartition("/")[2]) == ("DELETE", "session")
     assert seen.query["identifier"] == "jsw-1"

@@ -51,7 +51,7 @@ class Executed:
 
     @property
     def ended(self) -> float:
-        return min(self.began + self.program.get("seconds", 0), self.session.gone_at)
+        return min(self.began + float(self.program.get("seconds", 0)), self.session.gone_at)
 
 
 class Pool:
@@ -144,10 +144,12 @@ class FakePool:
         for start in range(0, len(data), 1000):
             yield data[start : start + 1000]
 
-    async def release(self, permit: int, identifier: str) -> None:
+    async def release(self, permit: int, identifier: str) -> bool:
         del permit
         async with self._calls.call("release"):
+            is_there = identifier in self._pool.sessions
             self._pool.delete(identifier)
+        return is_there
 
     async def identifiers(self, permit: int) -> list[str]:
         del permit

@@ -46,12 +46,14 @@ class Pool:
             raise InfrastructureFault("the pool is down")
         return sorted(self.sessions)
 
-    async def release(self, permit: int, identifier: str) -> None:
+    async def release(self, permit: int, identifier: str) -> bool:
         del permit
         await asyncio.sleep(0.01)
         if self.is_down or identifier in self.refuses:
             raise InfrastructureFault("the session's deletion is not confirmed")
+        is_there = identifier in self.sessions
         self.sessions.discard(identifier)
+        return is_there
 
 
 class Outage(Calls):

@@ -74,6 +74,22 @@ async def test_a_permit_is_used_again_as_soon_as_the_pool_confirms_the_deletion_
     assert not world.pool.sessions
 
 
+async def test_a_session_that_an_abandoned_call_makes_after_its_deletion_is_deleted_before_its_permit_is_used(
+    world: World,
+) -> None:
+    process = world.process()
+    process.calls.fail("execute", ExecutionLost("no answer"))
+    with pytest.raises(ExecutionLost):
+        async with process.leases.lend("b/j/1", None) as lease:
+            await lease.execute("{}", 10)
+    world.pool.use(lease.identifier)  # the call arrives in the end
+    world.pool.violations.clear()
+    assert process.permits.in_use == 1
+    await asyncio.sleep(3)
+    assert (list(world.pool.sessions), process.permits.in_use) == ([], 0)
+    assert process.calls.made == ["execute", "release", "release", "release"]
+
+
 async def test_a_permit_stays_out_as_long_as_a_lost_execution_may_go_on_and_the_cooldown_besides(
     world: World,
 ) -> None:
