@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NO_EVENT = "output that is no log event"
 _DEFECTS = {NO_EVENT, "job_failed_unexpectedly", "slot_ended_badly", "task_ended_badly"}
-_OF_THE_SDK = {"Handler cleanup did not complete; preserving the original error."}  # of broken connections
+_SDK = "azure."  # it logs broken connections with their tracebacks, and raises them to the worker as well
 
 
 def events(logs: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -27,7 +27,8 @@ def defects(found: Iterable[dict[str, Any]]) -> Counter[str]:
     return Counter(
         event["event"]
         for event in found
-        if event["event"] in _DEFECTS or ("exception" in event and event["event"] not in _OF_THE_SDK)
+        if event["event"] in _DEFECTS
+        or ("exception" in event and not str(event.get("logger")).startswith(_SDK))
     )
 
 

@@ -23,8 +23,11 @@ def test_failures_of_its_own_tracebacks_and_stray_output_are_defects(tmp_path: P
         "Traceback (most recent call last):",
         {"event": "breaker_opened", "level": "error"},
         {"event": "job_completed", "level": "info"},
+        {"event": "Handler shutting down.", "logger": "azure.servicebus._h", "exception": "Traceback …"},
+        {"event": "callback failed", "logger": "asyncio", "exception": "Traceback …"},
     )
     assert defects(found) == {
+        "callback failed": 1,
         "job_failed_unexpectedly": 1,
         "progress_lost": 1,
         "task_ended_badly": 1,

@@ -46,6 +46,7 @@ def test_json_logs_are_one_object_a_line_whatever_is_in_them() -> None:
         "callback",
     ]
     assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    assert [line.get("logger") for line in lines] == [None, "azure.servicebus", None, None, "asyncio"]
     assert lines[0]["reason"].isprintable()
     assert "\\x1b[31mred" in lines[0]["reason"]
     assert all("ValueError" in line["exception"] for line in lines[3:])
