@@ -13,5 +13,5 @@ async def test_no_job_is_given_up_or_spends_an_attempt_while_the_pool_is_down_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(MARK, str(os.getpid()))
-    findings = await outage(tmp_path, seconds=12, jobs=60)
+    findings = await outage(tmp_path, seconds=8, jobs=50)
     assert findings.wrong == [], findings.figures
