@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from worker.grading import Grading, verdict_of
+from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job import validate_job
 from worker.local.pool import PoolConfig
@@ -44,7 +45,7 @@ async def session(**settings: object) -> AsyncIterator[tuple[Lease, WorkerSettin
         given = {"pool_endpoint": pool.endpoint, "pool_token": token, "max_sessions": 1, **settings}
         values = WorkerSettings.model_validate(given)
         async with open_sessions(values, None) as sessions:
-            leases = SessionLeases(sessions, Permits(1), values)
+            leases = SessionLeases(sessions, Permits(1), Identifiers(b"secret"), values)
             async with leases.lend("a-session", None) as lease:
                 yield lease, values
             await leases.close()
