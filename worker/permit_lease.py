@@ -132,6 +132,14 @@ class PermitLease:
         else:
             log.info("permit_lease_given_back", permit=self.index)
 
+    async def let_go(self) -> None:
+        """Give up one that was never used; what its last holder left is still the next one's to see to."""
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                await self._store.release_lease(self._blob, self._id)
+        except (LeaseHeld, *OUTAGE) as error:
+            log.info("permit_lease_left_to_expire", permit=self.index, reason=str(error))
+
     async def _until_deadline(self, call: Callable[[], Awaitable[None]]) -> float:
         """Repeat a call while the store fails; returns when the one that succeeded was asked."""
         if now() >= self.deadline:  # this process slept

@@ -81,13 +81,16 @@ class PermitLeases:
     async def close(self) -> None:
         """Give back the permits that are free, in order and within 5 s.
 
-        The others are left to expire under this worker's name: their sessions may not be deleted.
+        Those in use are left to expire under this worker's name: their sessions may not be deleted.
         """
         self._closing.set()
+        unused = [lease for index, lease in self._leases.items() if not self._permits.knows(index)]
         free = [lease for index, lease in self._leases.items() if self._permits.retire(index)]
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*(lease.give_back() for lease in free))
+                await asyncio.gather(
+                    *(lease.give_back() for lease in free), *(lease.let_go() for lease in unused)
+                )
 
     async def _supply(self, group: asyncio.TaskGroup) -> None:
         while True:

@@ -94,6 +94,7 @@ class Processor:
         except JobCancelled:
             error = Error(code="cancelled", message="the job was cancelled")
             result = attempt.result("cancelled", self._settings, error=error)
+            log.info("job_cancelled")
         await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
         self._breaker.worked(str(delivery.origin))
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,10 +88,20 @@ async def test_a_settlement_that_gets_no_answer_fails_in_time_and_succeeds_over_
         delivery = await queue.take()
         queue.way.swallow()
         began = now()
+        late = replace(delivery, lock_seconds=0.1)
         with pytest.raises(InfrastructureFault):
-            await queue.receiver.settle(delivery, Complete())
+            await queue.receiver.settle(late, Complete())
         assert now() - began < TIMES.call + 1
         await queue.receiver.settle(delivery, Complete())
+
+
+async def test_a_settlement_that_gets_no_answer_is_tried_again_while_the_lock_lives(broker: Broker) -> None:
+    async with opened(broker) as queue:
+        await queue.send()
+        delivery = await queue.take()
+        queue.way.swallow()
+        await queue.receiver.settle(delivery, Complete())
+        assert await queue.receiver.is_queue_empty()
 
 
 async def test_a_settlement_does_not_go_the_way_of_a_renewal_that_was_given_up(broker: Broker) -> None:
