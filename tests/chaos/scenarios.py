@@ -82,8 +82,8 @@ async def fleet(folder: Path, *, jobs: int, milliseconds: int) -> Findings:
         findings.measured("most sessions at a time", max(here.observer.sampled), most=MAX_SESSIONS)
         findings.expect("all permits are used", holds=max(here.observer.sampled) == MAX_SESSIONS)
         findings.figures["samples"] = len(here.observer.sampled)
-        ended = await here.until(lambda: not here.blobs.leased_permits(), LEASE_SECONDS)
-        findings.expect("no permit is left, once the lease of the dead has passed", holds=ended is not None)
+        is_free = await here.until(lambda: not here.blobs.leased_permits(), LEASE_SECONDS)
+        findings.expect("no permit is left, once the lease of the dead has passed", holds=is_free)
     return findings
 
 
