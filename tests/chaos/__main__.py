@@ -85,7 +85,7 @@ def _folder(*, keep: bool) -> Iterator[Path]:
         if keep:
             click.echo(f"state and logs: {folder}", err=True)
         else:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
