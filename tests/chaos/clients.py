@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -35,23 +34,29 @@ class Bus:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._connection = environment["JSWORKER_SERVICEBUS_CONNECTION_STRING"]
+        self._over = threading.Event()
 
     def send(self, messages: Iterable[tuple[str, bytes]]) -> int:
-        """Send messages, again if it is not sure; how many may have been sent more than once."""
+        """Send messages, again if it is not sure, until closed; how many may have been sent twice or more."""
         ready = [
             ServiceBusMessage(body, message_id=name, content_type="application/json")
             for name, body in messages
         ]
         uncertain = 0
-        while True:
+        while not self._over.is_set():
             try:
                 with self._client() as client, client.get_queue_sender(QUEUE) as sender:
                     sender.send_messages(ready)
             except (ServiceBusError, OSError, ValueError, AttributeError):
                 uncertain += len(ready)
-                time.sleep(0.5)
+                self._over.wait(0.5)
             else:
-                return uncertain
+                break
+        return uncertain
+
+    def close(self) -> None:
+        """Give up what is being sent: a thread that sends to a queue that is gone would never end."""
+        self._over.set()
 
     def waiting(self) -> list[str]:
         """The ids of all messages, be they locked or scheduled."""

@@ -63,4 +63,6 @@ async def scene(
         blobs = Blobs(stack.direct)
         resources.callback(blobs.close)
         observer = resources.enter_context(Observer(stack.direct))
-        yield Scene(stack, fleet, observer, Bus(stack.direct), blobs)
+        bus = Bus(stack.direct)
+        resources.callback(bus.close)
+        yield Scene(stack, fleet, observer, bus, blobs)
