@@ -7,7 +7,7 @@ import secrets
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from worker.blobs import open_blobs
 from worker.breaker import Breaker
@@ -36,7 +36,7 @@ from worker.vitals import Vitals
 from worker.watchdog import QueueWatch, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.servicebus.aio import ServiceBusClient
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from worker.lifecycle import Duty
     from worker.settings import ClientSettings
 
+L = TypeVar("L", Probe, Receiver, Sender)
 SECRET_BYTES = 64
 LINKS_OPENING = 16
 TOOLS_PATIENCE_SECONDS = 20
@@ -130,7 +131,8 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     credential = await _credential(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential))
     pool = await stack.enter_async_context(open_sessions(settings, credential))
-    servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
+    links = _Links(await stack.enter_async_context(open_servicebus(settings, credential)))
+    stack.push_async_callback(links.close)
     scope = "" if settings.permit_leases else settings.instance
     secret = await with_patience(
         lambda: _session_secret(settings, blobs),
@@ -140,37 +142,56 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     )
     identifiers = Identifiers(secret, scope)
     services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
-    duties = _queue_duties(services, servicebus, stack)
+    duties = _queue_duties(services, links)
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)
         duties += [shared.run, services.leases.tidy]
     else:
         await services.leases.sweep()
-    new_receiver = _receivers(services, servicebus, duties, stack)
+    new_receiver = _receivers(services, links, duties)
     return Worker(services, permits, Processor(services), new_receiver, duties)
 
 
-def _queue_duties(services: Services, servicebus: ServiceBusClient, stack: AsyncExitStack) -> list[Duty]:
+class _Links:
+    """The worker's links to the namespace, closed together: each takes the SDK up to a second."""
+
+    def __init__(self, servicebus: ServiceBusClient) -> None:
+        self.servicebus = servicebus
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+
+    def kept(self, link: L) -> L:
+        """The link, to be closed at the end."""
+        self._closers.append(link.close)
+        return link
+
+    async def close(self) -> None:
+        """Close all; what the broker has handed to them goes back to the queue."""
+        await asyncio.gather(*(close() for close in self._closers))
+
+
+def _queue_duties(services: Services, links: _Links) -> list[Duty]:
     """What goes on beside the jobs: cancelled ones are looked for, and dead letters without a result."""
-    browser = Browser(servicebus, services.settings.queue)
-    stack.push_async_callback(browser.close)
+    browser = Browser(links.servicebus, services.settings.queue)
     sweeper = Sweeper(browser, Recorder(services.committer, services.settings.instance))
-    return [services.cancellations.run, sweeper.run]
+
+    async def sweep() -> None:
+        try:
+            await sweeper.run()
+        finally:
+            await browser.close()
+
+    return [services.cancellations.run, sweep]
 
 
-def _receivers(
-    services: Services, servicebus: ServiceBusClient, duties: list[Duty], stack: AsyncExitStack
-) -> Callable[[], Receiver]:
+def _receivers(services: Services, links: _Links, duties: list[Duty]) -> Callable[[], Receiver]:
     """What makes the slots' receivers; their watchdog becomes a duty."""
-    queue = services.settings.queue
-    sender, opening = Sender(servicebus, queue), asyncio.Semaphore(LINKS_OPENING)
-    stack.push_async_callback(sender.close)
+    servicebus, queue = links.servicebus, services.settings.queue
+    sender, opening = links.kept(Sender(servicebus, queue)), asyncio.Semaphore(LINKS_OPENING)
     watch = QueueWatch(services.vitals)
-    probe = Probe(servicebus, queue, watch)
-    stack.push_async_callback(probe.close)
+    probe = links.kept(Probe(servicebus, queue, watch))
     duties.append(Watchdog(watch, probe.ask).run)
-    return lambda: Receiver(servicebus, queue, sender, opening, watch)
+    return lambda: links.kept(Receiver(servicebus, queue, sender, opening, watch))
 
 
 def _services(settings: WorkerSettings, blobs: Blobs, leases: SessionLeases, vitals: Vitals) -> Services:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 CLEANUP_SECONDS = 6.0  # for messages to be handed back and links to be closed
 LOOK_SECONDS, IDLE_LOOKS = 1.0, 3  # while jobs end: a message may still arrive in the first second
-CANCELLED_SECONDS = 1.0
+CANCELLED_SECONDS = 2.0  # for what was cancelled to clean up
 SESSIONS_SECONDS = 3.0  # for sessions to be deleted after that
 
 
@@ -74,7 +74,8 @@ class Worker:
             stop.set()
             await self._end(slots, tasks)
             stopping.cancel()
-            await _ended(duties)
+            # together: what permits are leased for has ended, and no lease runs out in so short a time
+            await asyncio.gather(self._delete_sessions(), _ended(duties))
         return self._status(tasks + broken)
 
     def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
@@ -104,6 +105,9 @@ class Worker:
         if left:
             log.warning("slots_cut_off", count=len(left), consequence="messages in hand come again later")
         await _ended(left)
+
+    async def _delete_sessions(self) -> None:
+        """Those that were kept, and those whose deletion is under way."""
         try:
             await asyncio.wait_for(self._services.leases.close(), SESSIONS_SECONDS)
         except TimeoutError:

@@ -164,7 +164,7 @@ class Receiver:
         )
 
     def rest(self) -> None:
-        """Leave the link while no message is wanted: the broker would still hand it the next one."""
+        """Leave the link when no message is wanted: the broker would still hand it the next one."""
         self._link.drop()
 
     async def close(self) -> None:

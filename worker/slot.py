@@ -40,8 +40,6 @@ class Receiver(Protocol):
 
     def rest(self) -> None: ...  # noqa: D102
 
-    async def close(self) -> None: ...  # noqa: D102
-
 
 class Handler(Protocol):
     """Turns deliveries into settlements; see ``worker.processor.Processor``."""
@@ -156,7 +154,7 @@ class Slot:
                     await self._intake.change()
         finally:
             self._vitals.forget(self._name)
-            await asyncio.shield(self._receiver.close())
+            self._receiver.rest()
 
     def abort(self) -> None:
         """Stop the job in hand: its session is deleted and its message handed back."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCENARIOS = {
     "outage": partial(scenarios.outage, seconds=300, jobs=200),
     "fleet": partial(scenarios.fleet, jobs=400, milliseconds=300),
-    "shutdown": partial(scenarios.shutdown, grace_seconds=10),
+    "shutdown": partial(scenarios.shutdown, grace_seconds=10, budget_seconds=12),
 }
 
 

@@ -13,5 +13,6 @@ async def test_a_worker_ends_within_its_grace_and_its_jobs_end_elsewhere_at_once
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(MARK, str(os.getpid()))
-    findings = await shutdown(tmp_path, grace_seconds=2)
+    # other tests share the processors: the promise of two seconds is measured by `make chaos`
+    findings = await shutdown(tmp_path, grace_seconds=2, budget_seconds=10)
     assert findings.wrong == [], findings.figures

@@ -119,7 +119,6 @@ class FakeReceiver:
 
     def __init__(self, queue: Queue, calls: Calls) -> None:
         self._queue, self._calls = queue, calls
-        self.is_closed = False
         self.rested = 0
 
     async def receive(self) -> Delivery | None:
@@ -204,9 +203,6 @@ class FakeReceiver:
 
     def rest(self) -> None:
         self.rested += 1
-
-    async def close(self) -> None:
-        self.is_closed = True
 
     @staticmethod
     def _held(delivery: Delivery) -> Held:
