@@ -17,7 +17,7 @@ from worker.strict_json import to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.job import Compare
+    from worker.case import Compare
 
 DEFAULT_TOLERANCE = 1e-9
 MAX_PATTERN_CHARS = 4000

@@ -17,7 +17,7 @@ from worker.result import CaseResult, Score, Stream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from worker.job import Case
+    from worker.case import Case
     from worker.ran import Captured, Ran
     from worker.result import Status, Verdict
     from worker.session_leases import Lease

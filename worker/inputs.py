@@ -8,16 +8,20 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from worker.cases import checked, load_cases, wanted_runs
+from worker.case import InlineCases
+from worker.cases import wanted_runs
+from worker.cases_file import checked, completed, load_cases
 from worker.faults import BlobChanged, BlobMissing, BlobTooLarge, JobRejected
-from worker.job import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob
+from worker.model import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob
 from worker.strict_json import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from worker.case import Case
     from worker.cases import WantedRun
-    from worker.job import Case, Job, Limits, Text
+    from worker.job import Job
+    from worker.model import Limits, Text
     from worker.settings import WorkerSettings
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -128,7 +132,9 @@ class InputFetcher:
     async def _cases(self, job: Job) -> tuple[Case, ...]:
         if isinstance(job.cases, PinnedBlob):
             limit = self._settings.max_cases_bytes
-            return load_cases(await self._read(job.cases.blob, "cases", limit, job.cases.etag))
+            return load_cases(await self._read(job.cases.blob, "cases", limit, job.cases.etag)).cases
+        if isinstance(job.cases, InlineCases):
+            return completed(job.cases.inline).cases
         return checked(job.cases or ())
 
     async def _code(self, job: Job) -> bytes:

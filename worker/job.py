@@ -3,123 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import AfterValidator, Field
 
+from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
 from worker.faults import JobRejected
-from worker.names import NAME, check_argument, check_blob, check_name, check_path
+from worker.model import Argument, Code, File, FilePath, Limits, Model, Text, validated
+from worker.names import NAME, check_name
 from worker.strict_json import parse_json
 
 DEFAULT_BATCH = "default"
 
 
 Name = Annotated[str, Field(pattern=NAME), AfterValidator(check_name)]
-BlobName = Annotated[str, AfterValidator(check_blob)]
-FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_path)]
-Argument = Annotated[str, AfterValidator(check_argument)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Compare = Literal["exact", "trimmed", "tokens", "numbers", "json", "unordered_lines", "contains", "regex"]
-
-
-def _kind(value: object) -> str:
-    """Which branch of a union a value is meant as, so that an error names one field and not all of them."""
-    if isinstance(value, (str, tuple)):
-        return "<inline>"
-    fields = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
-    return "<blob>" if "blob" in fields else "<inline>"
-
-
-class Model(BaseModel):
-    """Frozen; unknown fields and silent conversions are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-M = TypeVar("M", bound=Model)
-
-
-class Blob(Model):
-    """A blob by ``container/name``."""
-
-    blob: BlobName
-
-
-class PinnedBlob(Blob):
-    """A blob that may be pinned to its ETag: a worker then reads it once for many jobs."""
-
-    etag: str | None = None
-
-
-class CodeBlob(PinnedBlob):
-    """The program as a blob, optionally pinned to its digest or ETag."""
-
-    sha256: Sha256 | None = None
-
-
-class InlineCode(Model):
-    """The program itself."""
-
-    inline: str
-
-
-class BlobFile(Blob):
-    """A file of the program's folder, from a blob."""
-
-    path: FilePath
-
-
-class InlineFile(Model):
-    """A file of the program's folder, given as text."""
-
-    path: FilePath
-    inline: str
-
-
-Code = Annotated[
-    Annotated[CodeBlob, Tag("<blob>")] | Annotated[InlineCode, Tag("<inline>")], Discriminator(_kind)
-]
-File = Annotated[
-    Annotated[BlobFile, Tag("<blob>")] | Annotated[InlineFile, Tag("<inline>")], Discriminator(_kind)
-]
-Text = Annotated[Annotated[Blob, Tag("<blob>")] | Annotated[str, Tag("<inline>")], Discriminator(_kind)]
-
-
-class Limits(Model):
-    """Bounds on each run of the program; what is None takes the worker's default."""
-
-    timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    memory_mb: Annotated[int, Field(ge=16)] | None = None
-    output_bytes: Annotated[int, Field(ge=0)] | None = None
-
-
-class Expect(Model):
-    """What a case wants of its run."""
-
-    stdout: str | None = None
-    exit_code: int | None = None
-
-
-class Case(Model):
-    """One run of the program with an expectation; stdin, args and limits it does not set are the job's."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    stdin: Text | None = None
-    args: tuple[Argument, ...] = ()
-    expect: Expect = Expect()
-    compare: Compare = "trimmed"
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    points: Points = 1
-    hidden: bool = False
-    limits: Limits = Limits()
-
-
-CaseList = Annotated[tuple[Case, ...], Field(min_length=1, max_length=1000)]
-Cases = Annotated[
-    Annotated[PinnedBlob, Tag("<blob>")] | Annotated[CaseList, Tag("<inline>")], Discriminator(_kind)
-]
 
 
 class Session(Model):
@@ -169,18 +67,6 @@ def validate_job(document: object) -> Job:
     return validated(Job, document, "invalid_job")
 
 
-def validated(model: type[M], document: object, code: str) -> M:
-    """Check a decoded document against a model.
-
-    Raises:
-        JobRejected: with the code given, and the first field at fault.
-    """
-    try:
-        return model.model_validate(_tuples(document))
-    except ValidationError as error:
-        raise _rejection(error, code) from None
-
-
 def identity(document: object) -> tuple[str | None, str | None]:
     """The id and batch of a job that may be invalid otherwise; None for what cannot be used."""
     fields = document if isinstance(document, dict) else {}
@@ -209,25 +95,3 @@ def job_of(body: bytes | None, number: int) -> tuple[str, str]:
 def _usable_name(value: object) -> str | None:
     is_name = isinstance(value, str) and re.fullmatch(NAME[1:-1], value) and ".." not in value
     return str(value) if is_name else None
-
-
-_WORDS = {"extra_forbidden": "there is no such field", "tuple_type": "Input should be a list"}
-
-
-def _rejection(error: ValidationError, code: str) -> JobRejected:
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
-    more = error.error_count() - 1
-    also = f" (and {more} more)" if more else ""
-    wrong = _WORDS.get(first["type"], first["msg"])
-    message = f"{field or 'job'}: {wrong.removeprefix('Value error, ')}{also}"
-    return JobRejected(code, message, field or None)
-
-
-def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
-    """JSON has lists where the frozen model has tuples, and strict validation tells them apart."""
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: item if key == "metadata" else _tuples(item) for key, item in value.items()}
-    return value

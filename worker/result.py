@@ -27,6 +27,7 @@ Verdict = Literal[
     "output_limit",
     "rejected",
     "internal_error",
+    "skipped",
 ]
 UtcTime = Annotated[
     datetime,
@@ -70,7 +71,11 @@ class Score(Model):
 
 
 class CaseResult(Model):
-    """How one case went."""
+    """How one case went.
+
+    ``message`` is what a checker or a harness said. Of a ``hidden`` case streams, diff and message stay out;
+    they are in the result's ``hidden_blob``. ``skipped`` is the verdict of what came after the first failure.
+    """
 
     name: str
     verdict: Verdict
@@ -82,6 +87,8 @@ class CaseResult(Model):
     stdout: Stream = Stream()
     stderr: Stream = Stream()
     diff: str | None = None
+    message: str | None = None
+    hidden: bool = False
 
 
 class CollectedFile(Model):
@@ -121,7 +128,9 @@ class Result(Model):
     """What came of one job, as in the published schema (``jsworker schema result``).
 
     ``attempts`` counts executions, ``deliveries`` how often the job's message came, both from 1; ``faults``
-    are what went wrong before this result, oldest first.
+    are what went wrong before this result, oldest first. ``hidden_blob`` names the blob, for those who set
+    the cases, with what hidden ones left: a JSON object of ``stdout``, ``stderr``, ``diff`` and ``message``
+    by the index of the case.
     """
 
     version: Literal[1] = 1
@@ -137,6 +146,7 @@ class Result(Model):
     value: str | None = None
     error: Error | None = None
     cases: tuple[CaseResult, ...] = ()
+    hidden_blob: str | None = None
     files: tuple[CollectedFile, ...] = ()
     timings: Timings = Timings()
     attempts: int = 1

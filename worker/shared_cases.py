@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from worker.cases import load_cases
+from worker.cases_file import load_cases
 
 INPUTS = "inputs"  # the container of cases files, and of parts that a message has no room for
 

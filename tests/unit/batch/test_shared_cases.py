@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.batch.fakes import MemoryBlobs, MemoryQueue
 from worker.batch import BatchError, Folder
-from worker.job import PinnedBlob, parse_job
+from worker.job import parse_job
+from worker.model import PinnedBlob
 from worker.sending import Submission, Submitted
 from worker.submission import manifest, programs, with_cases
 

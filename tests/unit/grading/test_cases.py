@@ -3,13 +3,19 @@ from typing import Any
 
 import pytest
 
-from worker.cases import load_cases, wanted_runs
+from worker.case import Case
+from worker.cases import wanted_runs
+from worker.cases_file import load_cases
 from worker.faults import JobRejected
-from worker.job import Case, parse_job
+from worker.job import parse_job
 
 
 def file(*cases: dict[str, Any], **fields: object) -> bytes:
     return json.dumps({"version": 1, "cases": cases, **fields}).encode()
+
+
+def cases_of(data: bytes) -> tuple[Case, ...]:
+    return load_cases(data).cases
 
 
 def rejection(data: bytes) -> JobRejected:
@@ -20,7 +26,7 @@ def rejection(data: bytes) -> JobRejected:
 
 def test_a_case_takes_the_defaults_of_its_file_for_what_it_does_not_set() -> None:
     own = {"name": "b", "compare": "exact", "points": 0, "limits": {"memory_mb": 64}}
-    first, second = load_cases(
+    first, second = cases_of(
         file({"name": "a"}, own, compare="tokens", points=3, limits={"timeout_seconds": 2, "memory_mb": 32})
     )
     assert (first.compare, first.points) == ("tokens", 3)
@@ -30,7 +36,7 @@ def test_a_case_takes_the_defaults_of_its_file_for_what_it_does_not_set() -> Non
 
 
 def test_a_file_without_defaults_has_those_of_a_case() -> None:
-    (case,) = load_cases(b"\xef\xbb\xbf" + file({"name": "a", "stdin": {"blob": "inputs/a"}}))
+    (case,) = cases_of(b"\xef\xbb\xbf" + file({"name": "a", "stdin": {"blob": "inputs/a"}}))
     assert case == Case.model_validate({"name": "a", "stdin": {"blob": "inputs/a"}})
     assert (case.compare, case.points, case.hidden) == ("trimmed", 1, False)
 

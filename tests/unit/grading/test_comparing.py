@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from worker.case import Compare
 from worker.comparing import difference, fault_of, trimmed
 from worker.differing import MAX_CHARS
-from worker.job import Compare
 from worker.strict_json import to_bytes
 
 TEXTS = st.text(st.sampled_from("ab1 \t\r\n.-é\u2028\0") | st.characters(exclude_categories=["Cs"]))

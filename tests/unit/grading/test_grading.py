@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.case import Case
 from worker.faults import ExecutionLost, SessionFileMissing
 from worker.grading import COMPARED_BYTES, TEXT_BYTES, Grading, score_of, verdict_of
-from worker.job import Case
 from worker.ran import NOTHING, Captured, Ran
 from worker.result import CaseResult, Error, Score, Verdict
 

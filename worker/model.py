@@ -1,0 +1,125 @@
+"""What the models of jobs and cases are made of: strict, frozen, and refused with the field at fault."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+
+from worker.faults import JobRejected
+from worker.names import check_argument, check_blob, check_path
+
+BlobName = Annotated[str, AfterValidator(check_blob)]
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_path)]
+Argument = Annotated[str, AfterValidator(check_argument)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def kind_of(value: object) -> str:
+    """Which branch of a union a value is meant as, so that an error names one field and not all of them."""
+    if isinstance(value, (str, tuple)):
+        return "<inline>"
+    fields = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
+    return "<blob>" if "blob" in fields else "<inline>"
+
+
+class Model(BaseModel):
+    """Frozen; unknown fields and silent conversions are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+M = TypeVar("M", bound=Model)
+
+
+class Blob(Model):
+    """A blob by ``container/name``."""
+
+    blob: BlobName
+
+
+class PinnedBlob(Blob):
+    """A blob that may be pinned to its ETag: a worker then reads it once for many jobs."""
+
+    etag: str | None = None
+
+
+class CodeBlob(PinnedBlob):
+    """The program as a blob, optionally pinned to its digest or ETag."""
+
+    sha256: Sha256 | None = None
+
+
+class InlineCode(Model):
+    """The program itself."""
+
+    inline: str
+
+
+class BlobFile(Blob):
+    """A file of the program's folder, from a blob."""
+
+    path: FilePath
+
+
+class InlineFile(Model):
+    """A file of the program's folder, given as text."""
+
+    path: FilePath
+    inline: str
+
+
+Code = Annotated[
+    Annotated[CodeBlob, Tag("<blob>")] | Annotated[InlineCode, Tag("<inline>")], Discriminator(kind_of)
+]
+File = Annotated[
+    Annotated[BlobFile, Tag("<blob>")] | Annotated[InlineFile, Tag("<inline>")], Discriminator(kind_of)
+]
+Text = Annotated[Annotated[Blob, Tag("<blob>")] | Annotated[str, Tag("<inline>")], Discriminator(kind_of)]
+
+
+class Limits(Model):
+    """Bounds on each run of the program; what is None takes the worker's default."""
+
+    timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    memory_mb: Annotated[int, Field(ge=16)] | None = None
+    output_bytes: Annotated[int, Field(ge=0)] | None = None
+
+
+def validated(model: type[M], document: object, code: str) -> M:
+    """Check a decoded document against a model.
+
+    Raises:
+        JobRejected: with the code given, and the first field at fault.
+    """
+    try:
+        return model.model_validate(_tuples(document))
+    except ValidationError as error:
+        raise _rejection(error, code) from None
+
+
+def merged(defaults: Limits, own: Limits) -> Limits:
+    """Limits, with defaults for those that are not given."""
+    return defaults.model_copy(update=own.model_dump(exclude_none=True))
+
+
+_WORDS = {"extra_forbidden": "there is no such field", "tuple_type": "Input should be a list"}
+
+
+def _rejection(error: ValidationError, code: str) -> JobRejected:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
+    more = error.error_count() - 1
+    also = f" (and {more} more)" if more else ""
+    wrong = _WORDS.get(first["type"], first["msg"])
+    message = f"{field or 'job'}: {wrong.removeprefix('Value error, ')}{also}"
+    return JobRejected(code, message, field or None)
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
+    """JSON has lists where the frozen model has tuples, and strict validation tells them apart."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: item if key == "metadata" else _tuples(item) for key, item in value.items()}
+    return value
