@@ -43,7 +43,7 @@ async def test_programs_are_uploaded_and_pinned_and_their_messages_are_jobs(tmp_
     await Submission(blobs, queue, FOLDER).run(files(tmp_path, 2))
     job = parse_job(queue.messages["hw1/s001"])
     blob = blobs.blobs["submissions/hw1/s001.js"]
-    assert job.code.model_dump() == {
+    assert job.code.model_dump(exclude_none=True) == {
         "blob": "submissions/hw1/s001.js",
         "sha256": hashlib.sha256(blob.data).hexdigest(),
         "etag": blob.etag,
