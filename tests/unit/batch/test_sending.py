@@ -132,6 +132,14 @@ async def test_a_part_too_large_for_a_message_goes_to_a_blob(
     assert BIG in blobs.text(blob)
 
 
+async def test_a_program_that_goes_to_a_blob_keeps_its_place(tmp_path: Path) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    code = {"inline": BIG, "path": "src/app.js"}
+    await Submission(blobs, queue, FOLDER).run(lines(tmp_path, {"id": "a", "code": code}))
+    assert parse_job(queue.messages["hw1/a"]).code.path == "src/app.js"
+    assert blobs.text("inputs/hw1/a/code.js") == BIG
+
+
 async def test_only_as_much_as_must_goes_to_blobs(tmp_path: Path) -> None:
     blobs, queue = MemoryBlobs(), MemoryQueue()
     await Submission(blobs, queue, FOLDER).run(lines(tmp_path, {"id": "a", "stdin": BIG}))
