@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 PLAIN = Layout()
 _MAX_PROBLEMS = 50
-_CLASHES = (
-    "rename one of those that are the same, submit them to different batches, or have them rejected "
-    "(--skip-invalid); if not files but folders are the submissions, say so (--each folder)"
-)
+_CLASHES = "nothing was submitted: rename one of each, or have them rejected (--skip-invalid)"
+_FOLDERS = "; if not files but folders are the submissions, say so (--each folder)"
 
 
 class Source(Protocol):
@@ -116,7 +114,7 @@ def programs(
         by_id.setdefault(one.id, []).append(one)
     clashes = [told(same, paths=True) for same in by_id.values() if len(same) > 1]
     if clashes and not keep_clashes:
-        raise BatchError(_listed(f"nothing was submitted: {_CLASHES}", clashes))
+        raise BatchError(_listed(_CLASHES + (_FOLDERS if layout.each == "file" else ""), clashes))
     return [_handed_in(same, batch) for same in by_id.values()]
 
 

@@ -103,6 +103,13 @@ def test_one_student_twice_is_an_error_that_names_both_of_each(tmp_path: Path) -
     ]
 
 
+def test_folders_that_have_programs_of_one_name_are_told_how_to_be_submissions(tmp_path: Path) -> None:
+    lay(tmp_path, "ada/main.js", "bob/main.js")
+    with pytest.raises(BatchError, match=r"--each folder"):
+        programs([tmp_path], "hw1")
+    assert students(programs([tmp_path], "hw1", FOLDERS)) == ["ada", "bob"]
+
+
 def test_those_that_clash_can_have_one_rejection_that_names_both_and_no_path_of_the_teachers(
     tmp_path: Path,
 ) -> None:
