@@ -18,7 +18,7 @@ from worker.batch import BatchError, Folder, read_manifest
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.local import STATE, sessions_by_default
 from worker.cli.progress import show
-from worker.cli.results import FORMATS, OUT, report
+from worker.cli.results import report, reporting_options
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, log_to, run
 from worker.cli.submit import CASES, Sources, send
 from worker.faults import ServiceFault
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.app import Client
+    from worker.cli.results import Reporting
     from worker.submission import Candidate
 
 
@@ -41,8 +42,7 @@ class Grading:
     """What the command was asked to do."""
 
     batch: str
-    form: str
-    out: Path | None
+    reporting: Reporting
     local: bool
     strict: bool
     max_sessions: int | None
@@ -69,8 +69,7 @@ class Grading:
     help="Go on without submissions that would be the same job: they get a rejection for their result.",
 )
 @click.option("--batch", callback=batch_name, help="Go on with this batch, or begin it; new by default.")
-@click.option("--format", "form", type=FORMATS, default="table", show_default=True)
-@click.option("--out", type=OUT, help="A file for the results, written whole or not at all.")
+@reporting_options
 @click.option("--local", is_flag=True, help="On the local stack: no account is needed.")
 @click.option("--strict", is_flag=True, help="Exit with 3 unless all succeeded and were accepted.")
 @click.option("--max-sessions", type=click.IntRange(1, 600), help="How many programs run at a time.")
@@ -145,7 +144,7 @@ async def _run(grading: Grading, settings: WorkerSettings, client: Client, jobs:
             raise BatchError(f"the worker ended early: {_why(grading)}") from _exception(worker)
         ids = await complete
         stop.set()
-        outcome = await report(client.blobs, folder, ids, grading.form, grading.out)
+        outcome = await report(client.blobs, folder, ids, grading.reporting)
     finally:
         complete.cancel()
         stop.set()

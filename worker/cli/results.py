@@ -4,27 +4,71 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.app import open_client
 from worker.batch import Folder, read_manifest
 from worker.cli.running import UNDONE, batch_name, examples, output, quiet_logs, run
-from worker.report import JsonArray, JsonLines, Outcome, Table, write
+from worker.report.formats import FORMATS, Report
+from worker.report.reading import Outcome, write
+from worker.report.standing import name_of
 from worker.settings import ClientSettings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from worker.batch import Store
-    from worker.report import Writer
 
-FORMATS = click.Choice(["table", "jsonl", "json"])
-OUT = click.Path(dir_okay=False, path_type=Path)
 WIDTH_OF_FILES = 160
+_OUT = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 _NAMED = 20
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """What is to be written, and where; ``form`` is None for the students' pages alone."""
+
+    form: str | None = "table"
+    out: Path | None = None
+    pages: Path | None = None
+    hidden: bool = True
+
+    def report(self, batch: str, ids: Sequence[str], names: Mapping[str, str]) -> Report:
+        """The report on these jobs."""
+        on_terminal = self.out is None and sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if on_terminal else WIDTH_OF_FILES
+        return Report(batch, ids, width, names, self.pages, self.hidden)
+
+
+def reporting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reports; it takes them as ``reporting``."""
+
+    @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+    @click.option("--out", type=_OUT, help="A file for the results, written whole or not at all.")
+    @click.option(
+        "--per-student", "pages", type=_FOLDER, help="With html: a page for each student, into this folder."
+    )
+    @click.option("--without-hidden", is_flag=True, help="With html: nothing of what hidden cases hide.")
+    @wraps(command)
+    def with_reporting(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - click's
+        named = {name: options.pop(name) for name in ("form", "out", "pages", "without_hidden")}
+        command(*arguments, reporting=_reporting(**named), **options)
+
+    return with_reporting
+
+
+def _reporting(form: str, out: Path | None, pages: Path | None, *, without_hidden: bool) -> Reporting:
+    if form != "html" and (pages or without_hidden):
+        raise click.UsageError("--per-student and --without-hidden are for --format html.")
+    if form == "html" and out is None and sys.stdout.isatty() and not pages:
+        raise click.UsageError("The page is long: give a file for it with --out FILE.")
+    return Reporting(None if pages and not out else form, out, pages, not without_hidden)
 
 
 @click.command(
@@ -33,23 +77,35 @@ _NAMED = 20
         "jsworker results hw1",
         "jsworker results hw1 --format jsonl --out results.jsonl",
         "jsworker results hw1 --format jsonl | jq -r 'select(.status != \"succeeded\").id'",
+        "jsworker results hw1 --format csv --out gradebook.csv",
+        "jsworker results hw1 --format html --out report.html --per-student pages/",
     ),
 )
 @click.argument("batch", callback=batch_name)
-@click.option("--format", "form", type=FORMATS, default="table", show_default=True)
-@click.option("--out", type=OUT, help="A file, written whole or not at all.")
-def command(batch: str, form: str, out: Path | None) -> None:
+@reporting_options
+def command(batch: str, reporting: Reporting) -> None:
     """Show what came out of a batch, in the order its jobs were submitted.
 
     The exit status is 1 while results are missing; those that are there are shown all the same.
     """
-    run(_results(batch, form, out))
+    run(_results(batch, reporting))
 
 
-async def report(store: Store, folder: Folder, ids: Sequence[str], form: str, out: Path | None) -> Outcome:
-    """Write a batch's results, and name those that are missing on stderr."""
-    with output(out) as stream:
-        outcome = await write(store, folder, ids, _writer(form, ids, out), stream)
+async def report(
+    store: Store,
+    folder: Folder,
+    ids: Sequence[str],
+    reporting: Reporting,
+    names: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Write a batch's results, and name those that are missing on stderr.
+
+    ``names`` are shown for jobs without a result, by id.
+    """
+    writer = reporting.report(folder.batch, ids, names or {}).writer(reporting.form)
+    hidden = reporting.form == "html" and reporting.hidden
+    with output(reporting.out) as stream:
+        outcome = await write(store, folder, ids, writer, stream, hidden=hidden)
     if missing := outcome.missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         named = ", ".join(missing[:_NAMED]) + more
@@ -57,18 +113,12 @@ async def report(store: Store, folder: Folder, ids: Sequence[str], form: str, ou
     return outcome
 
 
-async def _results(batch: str, form: str, out: Path | None) -> int:
+async def _results(batch: str, reporting: Reporting) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     folder = Folder(settings.results_container, batch)
     async with open_client(settings) as client:
-        ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-        outcome = await report(client.blobs, folder, ids, form, out)
+        entries = await read_manifest(client.blobs, folder)
+        names = {entry.id: name_of(entry.id, entry.metadata) for entry in entries}
+        outcome = await report(client.blobs, folder, list(names), reporting, names)
     return UNDONE if outcome.missing else 0
-
-
-def _writer(form: str, ids: Sequence[str], out: Path | None) -> Writer:
-    if form == "table":
-        on_terminal = out is None and sys.stdout.isatty()
-        return Table(ids, shutil.get_terminal_size().columns if on_terminal else WIDTH_OF_FILES)
-    return JsonLines() if form == "jsonl" else JsonArray()

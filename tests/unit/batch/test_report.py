@@ -98,12 +98,13 @@ async def test_a_table_has_a_line_a_job_within_its_width() -> None:
     ]
     out = io.StringIO()
     await write(await stored(*documents), FOLDER, "abcd", Table("abcd", 80), out)
-    _, a, b, c, d = out.getvalue().splitlines()
+    _, a, b, c, d, _, totals = out.getvalue().splitlines()
     assert a.split() == ["a", "succeeded", "0", "1.23", "1", "first"]
     assert b.split() == ["b", "failed", "SIGKILL", "2", "out"]
     assert "no such blob" in c
     assert d.endswith("…")
     assert sum(2 if character == "広" else 1 for character in d) <= 80
+    assert totals == "4 jobs: 2 succeeded, 1 failed, 1 rejected"
 
 
 async def test_a_cancelled_job_is_shown_as_such_and_falls_short() -> None:
