@@ -13,8 +13,9 @@ READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap
+setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap, Chromium
 	@bash deploy/setup/bubblewrap.sh
+	@bash deploy/setup/chromium.sh
 
 $(VENV)/.ready: deploy/locks/dev.txt pyproject.toml deploy/setup/python.sh
 	@bash deploy/setup/python.sh $(VENV)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 _MEMORY_BYTES = 4 << 20
 _HEADINGS = ("student", "id", "status", "verdict", "points", "of")
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width ones
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four are full-width ones
 
 
 class Gradebook:
@@ -74,8 +74,9 @@ class Gradebook:
 
 
 def cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return ("'" if text.startswith(_FORMULA) else "") + readable(text)
+    """Text that no spreadsheet takes for a formula; tabs and line ends, which may begin one too, are escapes."""
+    shown = readable(text)
+    return "'" + shown if shown.startswith(_FORMULA) else shown
 
 
 def _line(values: list[str]) -> str:

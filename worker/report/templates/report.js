@@ -7,6 +7,7 @@
   const body = table.tBodies[0];
   const panels = new Map(); // of rows that were opened
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+  let most = 500; // rows on the screen, until all are asked for
   const keys = JSON.parse(byId("keys").textContent);
   const rows = Array.from(body.rows, (element, index) => ({
     element,
@@ -46,12 +47,10 @@
     const order = heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", order);
-    const pieces = document.createDocumentFragment();
-    for (const row of rows.sort(compared(button.dataset.key, order === "ascending" ? 1 : -1))) {
-      pieces.append(row.element);
-      if (panels.has(row.element)) pieces.append(panels.get(row.element));
-    }
-    body.append(pieces);
+    rows.sort(compared(button.dataset.key, order === "ascending" ? 1 : -1));
+    body.replaceChildren(); // taking rows out all at once is quick, one by one it is not
+    body.append(...rows.flatMap((row) => [row.element, panels.get(row.element)].filter(Boolean)));
+    filter();
   }
 
   // Searching
@@ -59,18 +58,30 @@
   function filter() {
     const words = folded(byId("search").value).split(/\s+/);
     const verdict = byId("verdict").value;
-    let shown = 0;
+    let found = 0;
     for (const row of rows) {
       const wanted = (!verdict || row.verdict === verdict) && words.every((word) => row.text.includes(word));
-      row.element.hidden = !wanted;
-      if (panels.has(row.element)) panels.get(row.element).hidden = !wanted || !isOpen(row.element);
-      shown += wanted;
+      found += wanted;
+      show(row.element, wanted, wanted && found > most);
     }
-    tell(shown);
+    tell(found);
   }
 
-  function tell(shown) {
-    byId("shown").textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} shown`;
+  // Rows beyond the most are there on paper: the screen is what many are slow on.
+  function show(row, wanted, beyond) {
+    row.hidden = !wanted;
+    row.classList.toggle("beyond", beyond);
+    const panel = panels.get(row);
+    if (!panel) return;
+    panel.hidden = !wanted || !isOpen(row);
+    panel.classList.toggle("beyond", beyond);
+  }
+
+  function tell(found) {
+    const count = (number) => number.toLocaleString("en");
+    const first = found > most ? `, the first ${count(most)} shown` : "";
+    byId("shown").textContent = `${count(found)} of ${count(rows.length)}${first}`;
+    byId("all").hidden = found <= most;
   }
 
   // Details
@@ -144,6 +155,13 @@
     return shown ? [make("h3", "", title), make("pre", "", shown.text), shown.cut && make("p", "cut", shown.cut)] : [];
   }
 
+  function showAll() {
+    const next = rows.filter((row) => row.element.classList.contains("beyond"))[0];
+    most = Infinity;
+    filter();
+    if (next) (next.element.querySelector("button.open") || byId("search")).focus();
+  }
+
   // Keys and clicks
 
   function step(button, key) {
@@ -156,6 +174,7 @@
     const button = event.target.closest("button");
     if (button && button.dataset.key) sort(button);
     if (button && button.dataset.details) toggle(button);
+    if (button && button.id === "all") showAll();
   });
   document.addEventListener("keydown", (event) => {
     const target = event.target;
