@@ -74,7 +74,7 @@ class Gradebook:
 
 
 def cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula; tabs and line ends, which may begin one too, are escapes."""
+    """Text that no spreadsheet takes for a formula; tabs and line ends may begin one too, and are escapes."""
     shown = readable(text)
     return "'" + shown if shown.startswith(_FORMULA) else shown
 

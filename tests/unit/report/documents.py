@@ -18,16 +18,16 @@ FOLDER = Folder("results", "hw1")
 HIDDEN_BLOB = "results/hw1/ada/hidden.json"
 
 
-def stream(text: str, **more: object) -> dict[str, Any]:
+def stream(text: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
     return {"text": text, "bytes": len(text.encode()), "truncated": False, "blob": None, **more}
 
 
-def case(name: str, verdict: str = "accepted", of: float = 2, **more: object) -> dict[str, Any]:
+def case(name: str, verdict: str = "accepted", of: float = 2, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
     points = of if verdict == "accepted" else 0
     return {"name": name, "verdict": verdict, "points": points, "of": of, "duration_ms": 40.0, **more}
 
 
-def graded(job_id: str, cases: Sequence[dict[str, Any]], **more: object) -> dict[str, Any]:
+def graded(job_id: str, cases: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
     points, of = sum(case["points"] for case in cases), sum(case["of"] for case in cases)
     first = next((case["verdict"] for case in cases if case["verdict"] != "accepted"), "accepted")
     verdict = "partial" if points and first != "accepted" else first
@@ -35,7 +35,7 @@ def graded(job_id: str, cases: Sequence[dict[str, Any]], **more: object) -> dict
     return result(job_id, verdict=verdict, score=score, cases=list(cases), **more)
 
 
-def result(job_id: str, status: str = "succeeded", **more: object) -> dict[str, Any]:
+def result(job_id: str, status: str = "succeeded", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
     times = {"started_at": "2026-03-02T09:00:00.000Z", "finished_at": "2026-03-02T09:00:01.500Z"}
     return {"id": job_id, "status": status, "timings": {"execute_ms": 1500.0}, **times, **more}
 
