@@ -22,6 +22,7 @@ from tests.bench.figures import Row, Target
 from tests.bench.grading import measure_grading
 from tests.bench.parts import LOCAL_STACK, measure_broker, measure_first_result, measure_pool
 from tests.bench.profiling import tables
+from tests.bench.report import RESULTS, measure_report
 from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Bench:
             yield await measure_pool(self._place(), 20 if self._quick else 100)
         if self._wanted("first result"):
             yield await measure_first_result(self._place())
+        if self._wanted("report"):
+            yield await measure_report(self._place(), 500 if self._quick else 5000)
 
     def _wanted(self, name: str) -> bool:
         return self._only in name
@@ -127,7 +130,7 @@ def main(*, quick: bool, only: str, as_json: bool, profile: bool) -> None:
     else:
         console.print(table(rows))
         for row in rows:
-            if row.contender == LOCAL_STACK:
+            if row.contender in {LOCAL_STACK, RESULTS}:
                 console.print(f"{row.scenario}: {_figures(row)}")
         console.print(machine())
     sys.exit(0 if all(target.met for row in rows for target in row.targets) else 1)

@@ -158,7 +158,9 @@ async def test_a_screen_reader_is_told_what_things_are(screen: Screen) -> None:
     await page.click("#s-s2 .open")
     tree = (await page.call("Accessibility.getFullAXTree"))["nodes"]
     shown = {
-        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node["ignored"]
+        (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+        for node in tree
+        if not node["ignored"]
     }
     assert ("table", "Submissions") in shown
     assert ("columnheader", "Submission") in shown
