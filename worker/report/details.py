@@ -45,14 +45,10 @@ def details(result: dict[str, Any], room: Room, *, hidden: bool) -> dict[str, An
     told: dict[str, Any] = {"facts": list(_facts(result))}
     if message := _message(result, cases, hidden=hidden):
         told["message"] = room.take(message, MESSAGE_CHARS)[0]
-    if limit := _LIMITS.get(_STATUS_LIMITS.get(result["status"], "")):
-        told["limit"] = limit
     in_order = sorted(range(len(cases)), key=lambda at: cases[at]["verdict"] == "accepted")
     of_cases = {at: _case(cases[at], room, hidden=hidden) for at in in_order}
     told["cases"] = [of_cases[at] for at in range(len(cases))]
-    if not cases:
-        told |= _streams(result, room, TEXT_CHARS)
-    return told
+    return told if cases else told | _of_its_run(result, room)
 
 
 def _case(case: dict[str, Any], room: Room, *, hidden: bool) -> dict[str, Any]:
@@ -75,6 +71,11 @@ def _case(case: dict[str, Any], room: Room, *, hidden: bool) -> dict[str, Any]:
         told |= {"diff": difference(text), "diff_cut": cut}
     accepted = case["verdict"] == "accepted"
     return told | _streams(case, room, ACCEPTED_CHARS if accepted else TEXT_CHARS)
+
+
+def _of_its_run(result: dict[str, Any], room: Room) -> dict[str, Any]:
+    limit = _LIMITS.get(_STATUS_LIMITS.get(result["status"], ""))
+    return ({"limit": limit} if limit else {}) | _streams(result, room, TEXT_CHARS)
 
 
 def _streams(part: dict[str, Any], room: Room, most: int) -> dict[str, Any]:
