@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,24 @@ _NAMED = 20
 
 @dataclass(frozen=True)
 class Reporting:
-    """What is to be written, and where; ``form`` is None for the students' pages alone."""
+    """What is to be written, and where.
+
+    ``form`` is None for the students' pages alone; ``page`` is the file for an HTML report besides, ``pages``
+    the folder for a page a student.
+    """
 
     form: str | None = "table"
     out: Path | None = None
+    page: Path | None = None
     pages: Path | None = None
     hidden: bool = True
+
+    @property
+    def parts(self) -> list[Reporting]:
+        """What is written one after the other: the students' pages go with the HTML report."""
+        if not self.page:
+            return [self]
+        return [Reporting(self.form, self.out), replace(self, form="html", out=self.page, page=None)]
 
     def report(self, batch: str, ids: Sequence[str], names: Mapping[str, str]) -> Report:
         """The report on these jobs."""
@@ -51,24 +63,29 @@ def reporting_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
     @click.option("--out", type=_OUT, help="A file for the results, written whole or not at all.")
-    @click.option(
-        "--per-student", "pages", type=_FOLDER, help="With html: a page for each student, into this folder."
-    )
-    @click.option("--without-hidden", is_flag=True, help="With html: nothing of what hidden cases hide.")
+    @click.option("--report", "page", type=_OUT, help="Besides, the HTML report into this file.")
+    @click.option("--per-student", "pages", type=_FOLDER, help="Besides, a page a student into this folder.")
+    @click.option("--without-hidden", is_flag=True, help="An HTML report without what hidden cases hide.")
     @wraps(command)
     def with_reporting(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - click's
-        named = {name: options.pop(name) for name in ("form", "out", "pages", "without_hidden")}
-        command(*arguments, reporting=_reporting(**named), **options)
+        hidden = not options.pop("without_hidden")
+        named = {name: options.pop(name) for name in ("form", "out", "page", "pages")}
+        command(*arguments, reporting=_checked(Reporting(**named, hidden=hidden)), **options)
 
     return with_reporting
 
 
-def _reporting(form: str, out: Path | None, pages: Path | None, *, without_hidden: bool) -> Reporting:
-    if form != "html" and (pages or without_hidden):
-        raise click.UsageError("--per-student and --without-hidden are for --format html.")
-    if form == "html" and out is None and sys.stdout.isatty() and not pages:
+def _checked(reporting: Reporting) -> Reporting:
+    is_page = reporting.form == "html" or reporting.page
+    if not is_page and (reporting.pages or not reporting.hidden):
+        raise click.UsageError("--per-student and --without-hidden need --report FILE or --format html.")
+    if reporting.form != "html" or reporting.out:
+        return reporting
+    if reporting.pages:
+        return replace(reporting, form=None)
+    if sys.stdout.isatty():
         raise click.UsageError("The page is long: give a file for it with --out FILE.")
-    return Reporting(None if pages and not out else form, out, pages, not without_hidden)
+    return reporting
 
 
 @click.command(
@@ -78,7 +95,7 @@ def _reporting(form: str, out: Path | None, pages: Path | None, *, without_hidde
         "jsworker results hw1 --format jsonl --out results.jsonl",
         "jsworker results hw1 --format jsonl | jq -r 'select(.status != \"succeeded\").id'",
         "jsworker results hw1 --format csv --out gradebook.csv",
-        "jsworker results hw1 --format html --out report.html --per-student pages/",
+        "jsworker results hw1 --report report.html --per-student pages/",
     ),
 )
 @click.argument("batch", callback=batch_name)
@@ -102,10 +119,14 @@ async def report(
 
     ``names`` are shown for jobs without a result, by id.
     """
-    writer = reporting.report(folder.batch, ids, names or {}).writer(reporting.form)
-    hidden = reporting.form == "html" and reporting.hidden
-    with output(reporting.out) as stream:
-        outcome = await write(store, folder, ids, writer, stream, hidden=hidden)
+    outcome = Outcome()
+    for part in reporting.parts:
+        writer = part.report(folder.batch, ids, names or {}).writer(part.form)
+        hidden = part.form == "html" and part.hidden
+        with output(part.out) as stream:
+            outcome = await write(store, folder, ids, writer, stream, hidden=hidden)
+    if reporting.page:
+        click.echo(f"report: {reporting.page}", err=True)
     if missing := outcome.missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         named = ", ".join(missing[:_NAMED]) + more

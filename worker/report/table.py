@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
-from worker.report.text import counted, printable
+from worker.report.standing import standing
+from worker.report.text import counted, number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class Table:
         self._totals[status] += 1
         columns = (
             result["id"],
-            status,
+            f"{status} {_score(result)}".rstrip(),
             _ended(result),
             _seconds(result),
             str(result.get("attempts", 1)),
@@ -59,6 +60,11 @@ class Table:
         job_id, status, exit_code, seconds, attempts, text = columns
         row = f"{job_id:<{self._id_width}}  {status:<21}  {exit_code:>7}  {seconds:>7}  {attempts:>8}  {text}"
         return _cut(row, self._width).rstrip() + "\n"
+
+
+def _score(result: dict[str, Any]) -> str:
+    where = standing(result)
+    return "" if where.points is None or where.of is None else f"{number(where.points)}/{number(where.of)}"
 
 
 def _ended(result: dict[str, Any]) -> str:

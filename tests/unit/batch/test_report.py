@@ -107,6 +107,19 @@ async def test_a_table_has_a_line_a_job_within_its_width() -> None:
     assert totals == "4 jobs: 2 succeeded, 1 failed, 1 rejected"
 
 
+async def test_a_table_shows_points_unless_a_case_could_not_be_judged_and_counts_what_is_missing() -> None:
+    score = {"points": 1.5, "of": 2}
+    judged = result("a", verdict="partial", score=score)
+    case = {"name": "x", "verdict": "internal_error", "points": 0, "of": 2}
+    out = io.StringIO()
+    blobs = await stored(judged, judged | {"id": "b", "verdict": "internal_error", "cases": [case]})
+    await write(blobs, FOLDER, "abc", Table("abc", 80), out)
+    _, a, b, _, totals = out.getvalue().splitlines()
+    assert a.split()[1:3] == ["partial", "1.5/2"]
+    assert b.split() == ["b", "internal_error", "1"]
+    assert totals == "3 jobs: 1 partial, 1 internal_error, 1 without a result"
+
+
 async def test_a_cancelled_job_is_shown_as_such_and_falls_short() -> None:
     cancelled = result("a", "cancelled", error={"code": "cancelled", "message": "the job was cancelled"})
     out = io.StringIO()

@@ -44,10 +44,24 @@ async def test_jobs_without_a_result_are_named_on_stderr_and_in_the_file(
 
 async def test_a_report_and_the_students_pages_are_written_in_one_go(tmp_path: Path) -> None:
     blobs = await stored()
-    await report(blobs, FOLDER, ["ada"], Reporting("html", tmp_path / "report.html", tmp_path / "pages"))
+    await report(
+        blobs, FOLDER, ["ada"], Reporting("html", tmp_path / "report.html", pages=tmp_path / "pages")
+    )
     assert "secret" in (tmp_path / "report.html").read_text()
     assert "secret" not in (tmp_path / "pages" / "ada.html").read_text()
     assert blobs.reads == [FOLDER.result("ada"), HIDDEN_BLOB]
+
+
+async def test_a_table_and_a_report_are_had_from_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporting = Reporting(page=tmp_path / "report.html", pages=tmp_path / "pages")
+    await report(await stored(), FOLDER, ["ada"], reporting)
+    shown = capsys.readouterr()
+    assert "1 job: 1 accepted" in shown.out
+    assert f"report: {tmp_path / 'report.html'}" in shown.err
+    assert "secret" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "pages" / "ada.html").exists()
 
 
 @pytest.mark.parametrize(
