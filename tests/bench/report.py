@@ -43,12 +43,12 @@ class BigClass:
             json.dumps(result(number, cases)).encode() for number in range(min(_DIFFERENT, submissions))
         ]
 
-    async def read(self, blob: str, *, limit: int) -> Content:
+    async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
         number = int(blob.split("/")[2].removeprefix("s"))
         template = number % len(self._results)
         data = self._results[template].replace(f'"s{template:04}"'.encode(), f'"s{number:04}"'.encode())
         assert len(data) < limit
-        return Content(data, "etag")
+        return Content(data, etag or "etag")
 
     async def create(self, blob: str, data: bytes, *, content_type: str = "") -> str:
         raise NotImplementedError
