@@ -34,6 +34,11 @@ class Member:
     def is_running(self) -> bool:
         return self.process.returncode is None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has logged anything; while it is being loaded it has no handler of signals yet."""
+        return self.log.stat().st_size > 0
+
     def signal(self, number: signal.Signals) -> None:
         """Does nothing when it has ended."""
         with suppress(ProcessLookupError):
@@ -82,7 +87,7 @@ class Fleet:
         await member.process.wait()
 
     async def stop(self, member: Member, seconds: float) -> None:
-        """Ask it to end, and note how it did."""
+        """Ask it to end, and note how it did; not of one that has not begun, which nothing is promised of."""
         self.members.remove(member)
         member.signal(signal.SIGTERM)
         try:
@@ -91,7 +96,8 @@ class Fleet:
             status = None
             member.signal(signal.SIGKILL)
             await member.process.wait()
-        self.exits.append((member.name, status))
+        if member.has_begun:
+            self.exits.append((member.name, status))
 
     async def stop_all(self, seconds: float) -> None:
         """Ask all to end, at once."""
