@@ -52,7 +52,7 @@ class Grading:
 @click.command(
     "grade",
     epilog=examples(
-        "jsworker grade --local submissions/ --cases cases.json",
+        "jsworker grade --local submissions/ --cases cases.yaml",
         "jsworker grade --local --manifest jobs.jsonl --format jsonl --out results.jsonl",
         "jsworker grade submissions/ --batch hw1     # on Azure; again with the same batch: goes on",
     ),

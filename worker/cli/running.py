@@ -18,6 +18,7 @@ import click
 
 from worker import log
 from worker.batch import BatchError
+from worker.cases_folder import CasesError
 from worker.faults import ServiceFault
 from worker.local.supervised import StackError
 from worker.names import NAME
@@ -73,7 +74,7 @@ def failures() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise _failure(_first(group)) from group
-    except (BatchError, SettingsError, ServiceFault, StackError, OSError) as error:
+    except (BatchError, CasesError, SettingsError, ServiceFault, StackError, OSError) as error:
         raise _failure(error) from error
 
 
@@ -149,7 +150,7 @@ def _failure(error: BaseException) -> BaseException:
     match error:
         case SettingsError():
             return Misused(str(error))
-        case BatchError() | ServiceFault() | StackError():
+        case BatchError() | CasesError() | ServiceFault() | StackError():
             return Failure(str(error))
         case OSError() if error.errno is not None and error.errno != errno.EPIPE:
             return Failure(f"{error.filename or 'I/O'}: {error.strerror}")

@@ -12,7 +12,7 @@ from worker.app import open_client
 from worker.batch import Folder
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
 from worker.sending import Submission
-from worker.settings import PREFIX, ClientSettings, SettingsError, load
+from worker.settings import PREFIX, CasesSettings, ClientSettings, SettingsError, load
 from worker.shared_cases import INPUTS
 from worker.submission import PROGRAMS, manifest, programs, with_cases
 
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 
 
 CASES = click.option(
-    "--cases", type=FILE, help="A cases file (JSON) for all jobs that have no cases of their own."
+    "--cases",
+    type=PATH,
+    help="Cases for all jobs that have none of their own: a file (YAML or JSON), or a folder of pairs "
+    "name.in and name.out.",
 )
 
 
 @click.command(
     "submit",
     epilog=examples(
-        "jsworker submit submissions/ --batch hw1 --cases cases.json",
+        "jsworker submit submissions/ --batch hw1 --cases cases.yaml",
         "jsworker submit --manifest jobs.jsonl",
         "jsworker submit --manifest jobs.jsonl --batch rerun --skip-invalid",
     ),
@@ -82,7 +85,7 @@ class Sources:
             jobs = manifest(self.lines, batch, keep_invalid=keep_invalid)
         else:
             jobs = programs(self.paths, batch or "")
-        return with_cases(jobs, self.cases) if self.cases else jobs
+        return with_cases(jobs, self.cases, load(CasesSettings).max_cases_bytes) if self.cases else jobs
 
 
 async def send(
