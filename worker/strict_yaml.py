@@ -1,7 +1,7 @@
 """YAML from outside: the part of it that says what JSON says, in which no value can be taken for another.
 
-What YAML 1.1 and 1.2 read differently (``yes``, ``010``, ``12:30``, dates) is refused with the advice to quote
-it. Aliases are taken, as long as they do not multiply a text beyond all bounds; tags are not.
+What YAML 1.1 and 1.2 read differently (``yes``, ``010``, ``12:30``, dates) is refused, to be quoted.
+Aliases are taken, as long as they do not multiply a text beyond all bounds; tags are not.
 """
 
 from __future__ import annotations
