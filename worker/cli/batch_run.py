@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -63,6 +65,11 @@ class Finished:
     settings: WorkerSettings
     folder: Folder
     ids: list[str]
+
+
+def new_name(kind: str) -> str:
+    """A name for a batch that no other has."""
+    return f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 @asynccontextmanager

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, finished
+from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, finished, new_name
 from worker.cli.local import STATE
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, run
@@ -57,7 +55,7 @@ def command(  # noqa: PLR0913 - the options
     --batch.
     """
     check_sources(paths, lines)
-    batch_run = BatchRun(batch=batch or _new_name(), **options)
+    batch_run = BatchRun(batch=batch or new_name("grade"), **options)
     run(_grade(batch_run, Sources(paths, lines, cases), form, out, strict=strict))
 
 
@@ -72,7 +70,3 @@ async def _grade(run: BatchRun, sources: Sources, form: str, out: Path | None, *
     if outcome.missing:
         return UNDONE
     return SHORT if strict and outcome.short else 0
-
-
-def _new_name() -> str:
-    return f"grade-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
