@@ -27,6 +27,9 @@ _NULL, _TRUE, _FALSE = (
 )
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _NUMBER_TO_SOME = re.compile(r"[-+]?(\d+|0o[0-7]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)", re.ASCII)
+_ODD = re.compile(
+    f"{yaml.reader.Reader.NON_PRINTABLE.pattern}|[\x85\u2028\u2029\ufeff]"
+)  # to some, line ends
 _AMBIGUOUS = ("bool", "int", "float", "timestamp")
 
 
@@ -55,7 +58,7 @@ def parse_yaml(text: str) -> tuple[Any, dict[Path, Place]]:
     Raises:
         PlacedError: it is no YAML, or not of the kind that is taken.
     """
-    odd = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    odd = _ODD.search(text)
     if odd:
         message = (
             f"the character U+{ord(odd[0]):04X} cannot stand in YAML: write it escaped, in double quotes"
@@ -205,13 +208,11 @@ def _start(event: yaml.Event) -> Place:
 
 
 def _misread(text: str, error: yaml.MarkedYAMLError) -> PlacedError:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line if mark else 0
-    lines = text.splitlines() or [""]
-    tab = re.match(r" *\t", lines[min(line, len(lines) - 1)])
+    lines = text.splitlines()
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark and mark.line < len(lines)]
+    place = Place(marks[0].line + 1, marks[0].column + 1) if marks else Place(1, 1)
+    tab = re.match(r" *\t", lines[place.line - 1]) if lines else None
     if tab:
-        return PlacedError("a tab: YAML is indented by spaces alone", Place(line + 1, tab.end()))
+        return PlacedError("a tab: YAML is indented by spaces alone", Place(place.line, tab.end()))
     parts = [part for part in (error.context, error.problem) if part]
-    return PlacedError(
-        f"this is no YAML: {', '.join(parts)}", Place(line + 1, mark.column + 1 if mark else 1)
-    )
+    return PlacedError(f"this is no YAML: {', '.join(parts)}", place)
