@@ -78,9 +78,7 @@ def _shortened(lines: list[str]) -> list[str]:
     return [*lines[:MAX_TOLD], *([f"… and {more} more"] if more > 0 else [])]
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Digits count by their number, and before letters."""
-    parts = re.findall(r"\d+|\D+", name, re.ASCII)
-    return [
-        (int(part[:4000]), "") if part[0].isascii() and part[0].isdigit() else (-1, part) for part in parts
-    ], name
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Digits count by the number that they are, and come before letters."""
+    parts = re.findall(r"[0-9]{1,4000}|[^0-9]+", name)
+    return [(False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts]

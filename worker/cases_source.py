@@ -62,7 +62,7 @@ def _of_file(path: Path, limit: int) -> ReadCases:
         document = _inlined(_written(files, real.name), files)
         return ReadCases(document.value, load_document(document))
     except UnreadableFile as fault:
-        raise CasesError(f"{path}: {fault}") from None
+        raise CasesError(f"{path.parent}: {fault}") from None
     except InvalidCases as error:
         raise CasesError(error.told(str(path))) from None
 
