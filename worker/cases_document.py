@@ -45,11 +45,11 @@ class InvalidCases(JobRejected):
         message = first.told() + (f" (and {more} more)" if more else "")
         super().__init__(code, message, in_job(first.path))
 
-    def told(self, name: str) -> str:
-        """All problems, a line each."""
-        lines = [problem.told(name) for problem in self.problems[:MAX_TOLD]]
-        more = len(self.problems) - len(lines)
-        return "\n".join([*lines, *([f"… and {more} more"] if more else [])])
+    def told(self, name: str) -> list[str]:
+        """The problems in the order of their places, a line each."""
+        ordered = sorted(self.problems, key=lambda problem: problem.place or Place(0, 0))
+        more = [f"… and {len(ordered) - MAX_TOLD} more"] if len(ordered) > MAX_TOLD else []
+        return [problem.told(name) for problem in ordered[:MAX_TOLD]] + more
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ NAMES = ("cases.yaml", "cases.yml", "cases.json")  # what else is said of the ca
 
 
 class CasesError(Exception):
-    """Cases cannot be used; the message says why and what to do, a line for each problem."""
+    """Cases cannot be used; ``lines`` say why and what to do, one for each problem."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(["the cases cannot be used:", *lines] if len(lines) > 1 else lines))
+        self.lines = lines
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def pairs_in(folder: Path) -> list[Pair]:
     lone = [f"{stem}.in has no {stem}.out beside it" for stem in stems[".in"] - stems[".out"]]
     lone += [f"{stem}.out has no {stem}.in beside it" for stem in stems[".out"] - stems[".in"]]
     if lone:
-        raise CasesError("\n".join(f"{folder}: {line}" for line in _shortened(sorted(lone, key=_natural))))
+        raise CasesError(*(f"{folder}: {line}" for line in _shortened(sorted(lone, key=_natural))))
     if not stems[".in"]:
         raise CasesError(
             f"{folder} has no cases: they are pairs of files, name.in and name.out{_hint(folder)}"

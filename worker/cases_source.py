@@ -64,7 +64,7 @@ def _of_file(path: Path, limit: int) -> ReadCases:
     except UnreadableFile as fault:
         raise CasesError(f"{path.parent}: {fault}") from None
     except InvalidCases as error:
-        raise CasesError(error.told(str(path))) from None
+        raise CasesError(*error.told(str(path))) from None
 
 
 def _of_folder(folder: Path, limit: int) -> ReadCases:
@@ -77,7 +77,7 @@ def _of_folder(folder: Path, limit: int) -> ReadCases:
     except UnreadableFile as fault:
         raise CasesError(f"{folder}: {fault}") from None
     except InvalidCases as error:
-        raise CasesError(error.told(str(folder / (settings or "")))) from None
+        raise CasesError(*error.told(str(folder / (settings or "")))) from None
     return _loaded(document, folder, pairs)
 
 
@@ -86,8 +86,9 @@ def _loaded(document: Document, folder: Path, pairs: Sequence[Pair]) -> ReadCase
     try:
         return ReadCases(document.value, load_document(document))
     except InvalidCases as error:
-        lines = [problem.told(_name(problem, folder, pairs)) for problem in error.problems]
-        raise CasesError("\n".join(lines)) from None
+        raise CasesError(
+            *(problem.told(_name(problem, folder, pairs)) for problem in error.problems)
+        ) from None
 
 
 def _name(problem: Problem, folder: Path, pairs: Sequence[Pair]) -> str:

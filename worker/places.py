@@ -15,7 +15,7 @@ Path = tuple[int | str, ...]  # the keys and indices that lead to a part of a do
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+', re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
     """A line and a column, both from 1."""
 

@@ -50,6 +50,7 @@ class BatchRun:
     max_sessions: int | None
     state: Path
     verbose: bool
+    again: str = "run it again"  # what to do when it has ended early
 
     @property
     def log_file(self) -> Path:
@@ -137,4 +138,4 @@ def _exception(worker: asyncio.Task[int]) -> BaseException | None:
 
 def _why(run: BatchRun) -> str:
     log_is = "its log is above" if run.verbose else f"see {run.log_file}"
-    return f"{log_is}; to go on, run it again with --batch {run.batch}"
+    return f"{log_is}; to go on, {run.again}"

@@ -38,7 +38,7 @@ def command() -> None:
 
 
 @command.command("check", epilog=_EXAMPLES)
-@click.argument("path", metavar="FILE", type=PATH)
+@click.argument("path", metavar="FILE|FOLDER", type=PATH)
 @click.option(
     "--solution", "right", type=PATH, multiple=True, help="A right program, or a folder. Repeatable."
 )
@@ -78,6 +78,11 @@ async def _prove(
     own_limits = {name: limit for name, limit in limits.items() if limit is not None}
     proof = Proof(tuple(tried), own_limits, default_limit)
     click.echo("\n".join([*of_cases(path, cases.file, proof), "", *of_proof(proof)]))
+    return status_of(proof)
+
+
+def status_of(proof: Proof) -> int:
+    """The exit status: that a program did not run counts before what the others proved."""
     if proof.ungraded:
         return UNDONE
     return SHORT if proof.unexpected else 0

@@ -55,7 +55,8 @@ def command(  # noqa: PLR0913 - the options
     --batch.
     """
     check_sources(paths, lines)
-    batch_run = BatchRun(batch=batch or new_name("grade"), **options)
+    name = batch or new_name("grade")
+    batch_run = BatchRun(batch=name, again=f"run it again with --batch {name}", **options)
     run(_grade(batch_run, Sources(paths, lines, cases), form, out, strict=strict))
 
 
@@ -65,7 +66,7 @@ async def _grade(run: BatchRun, sources: Sources, form: str, out: Path | None, *
         async with finished(run, jobs) as done:
             outcome = await report(done.client.blobs, done.folder, done.ids, form, out)
     except (asyncio.CancelledError, ServiceFault, ExceptionGroup):
-        click.echo(f"jsworker: stopped; to go on, run it again with --batch {run.batch}", err=True)
+        click.echo(f"jsworker: stopped; to go on, {run.again}", err=True)
         raise
     if outcome.missing:
         return UNDONE

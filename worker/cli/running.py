@@ -22,6 +22,7 @@ from worker.cases_folder import CasesError
 from worker.faults import ServiceFault
 from worker.local.supervised import StackError
 from worker.names import NAME
+from worker.report import printable
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Failure(click.ClickException):
     exit_code = UNDONE
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it as programs do, whose output may be mixed with that of others."""
-        click.echo(f"jsworker: error: {self.message}", file=file, err=True)
+        """Print it as programs do, whose output may be mixed with that of others; names may be anything."""
+        lines = [printable(line) for line in self.message.split("\n")]
+        click.echo("jsworker: error: " + "\n".join(lines), file=file, err=True)
 
 
 class Misused(Failure):

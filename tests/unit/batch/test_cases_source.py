@@ -50,7 +50,7 @@ def read(path: Path, limit: int = LIMIT) -> ReadCases:
 def told(path: Path, limit: int = LIMIT) -> list[str]:
     with pytest.raises(CasesError) as caught:
         read_cases(path, limit)
-    return str(caught.value).replace(f"{path.parent}/", "").splitlines()
+    return [line.replace(f"{path.parent}/", "") for line in caught.value.lines]
 
 
 def test_files_beside_a_cases_file_stand_in_it_when_it_is_uploaded(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from worker.cases_source import read_cases
+from worker.cli.cases import status_of
 from worker.cli.cases_report import of_cases, of_proof
 from worker.proving import Proof, Role, Tried, laid_open, trials
 from worker.strict_json import parse_json
@@ -40,8 +41,9 @@ BAD = tried("bad", "wrong", case("adds"), case("hides", "wrong_answer"))
 
 
 def test_cases_are_proved_by_right_programs_that_pass_and_wrong_ones_that_do_not() -> None:
-    shown = list(of_proof(proof(GOOD, BAD)))
-    assert shown == [
+    found = proof(GOOD, BAD)
+    assert status_of(found) == 0
+    assert list(of_proof(found)) == [
         "right  good: accepted in all 2",
         "wrong  bad: caught by 1 of 2: hides",
         "these cases catch no wrong program: adds",
@@ -53,6 +55,7 @@ def test_cases_are_proved_by_right_programs_that_pass_and_wrong_ones_that_do_not
 def test_a_right_program_that_fails_is_shown_with_the_beginning_of_why() -> None:
     diff = "\n".join(f"- {number}\x1b[31m" for number in range(20))
     program = tried("new", "right", case("adds", "wrong_answer", diff=diff), case("hides", "time_limit"))
+    assert status_of(proof(program)) == 3
     shown = list(of_proof(proof(program)))
     assert shown[0] == "right  new: NOT ACCEPTED: fails 2 of 2"
     assert shown[1:3] == ["       adds: wrong_answer", "         - 0\\x1b[31m"]
@@ -79,6 +82,7 @@ def test_what_the_platform_failed_proves_nothing(result: dict[str, Any]) -> None
         found = proof(GOOD, Tried("other", role, result))
         assert [program.name for program in found.ungraded] == ["other"]
         assert not found.unexpected
+        assert status_of(found) == 1
         assert list(of_proof(found))[-1] == "not proved: 1 program could not be run; run it again"
 
 

@@ -87,6 +87,12 @@ def test_cases_that_cannot_be_used_are_told_line_by_line(tmp_path: Path) -> None
     assert "cases.yaml:5:12: cases[0].stdin: yes is text to some" in answer.output
 
 
+def test_what_cases_are_called_is_shown_and_not_acted_upon(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('{"version": 1, "cases": [{"name": "a", "\\u001b[31m": 1}]}')
+    answer = CliRunner().invoke(main, ["cases", "check", str(tmp_path / "cases.json")], color=True)
+    assert "cases[0].\\x1b[31m: there is no such field" in answer.output
+
+
 def test_the_bound_on_cases_is_that_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cases.yaml").write_text("version: 1\ncases: [{name: a}]\n")
     monkeypatch.setenv("JSWORKER_MAX_CASES_BYTES", "10")
