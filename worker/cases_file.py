@@ -94,5 +94,6 @@ def completed(file: CasesFile) -> CasesFile:
 
 
 def _path(field: str) -> Path:
-    """The path of a dotted field."""
-    return tuple(int(part) if part.isdigit() else part for part in field.split(".") if part)
+    """The path in a cases file of a field that a job is told by; the reverse of ``in_job``."""
+    path = tuple(int(part) if part.isdigit() else part for part in field.split(".") if part)
+    return path[1:] if len(path) > 1 and isinstance(path[1], str) else path

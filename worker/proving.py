@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from worker.batch import Entry, digest
+from worker.batch import digest
 from worker.shared_cases import SharedCases
-from worker.submission import Candidate, job_id, programs
+from worker.submission import job_id, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from worker.cases_source import ReadCases
-    from worker.submission import Source
+    from worker.submission import Candidate, Source
 
 Role = Literal["right", "wrong"]
 SLOW = 0.5  # of its time limit: on a busy day it would not be enough
@@ -158,4 +158,5 @@ def laid_open(cases: ReadCases) -> SharedCases:
 def _renamed(candidate: Candidate, role: Role, batch: str) -> Candidate:
     source = Renamed(candidate.source, job_id(f"{role}-{candidate.entry.id}"), batch)
     document, _ = source.load()
-    return Candidate(batch, Entry(source.id, digest(document), candidate.entry.metadata), source)
+    entry = replace(candidate.entry, id=source.id, digest=digest(document))
+    return replace(candidate, batch=batch, entry=entry, source=source)

@@ -8,7 +8,7 @@ import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,12 +26,13 @@ from worker.settings import PREFIX, WorkerSettings, load
 from worker.watching import follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from worker.app import Client
     from worker.submission import Candidate
 
+T = TypeVar("T")
 LOCAL = click.option("--local", is_flag=True, help="On the local stack: no account is needed.")
 MAX_SESSIONS = click.option(
     "--max-sessions", type=click.IntRange(1, 600), help="How many programs run at a time."
@@ -59,13 +60,12 @@ class BatchRun:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A batch whose jobs, of these ids, have their results."""
+class Services:
+    """What a batch is run with."""
 
     client: Client
     settings: WorkerSettings
     folder: Folder
-    ids: list[str]
 
 
 def new_name(kind: str) -> str:
@@ -74,24 +74,39 @@ def new_name(kind: str) -> str:
 
 
 @asynccontextmanager
-async def finished(run: BatchRun, jobs: Sequence[Candidate]) -> AsyncIterator[Finished]:
-    """Submit the jobs and run a worker until all of the batch has results; they can be read in the block."""
+async def beside_worker(
+    run: BatchRun, work: Callable[[Services], Coroutine[Any, Any, T]]
+) -> AsyncIterator[tuple[Services, T]]:
+    """Do some work with a worker beside it that ends when the work is done; the services stay for the block.
+
+    Raises:
+        BatchError: the worker ended before the work was done.
+    """
     async with _settings(run) as settings, open_client(settings) as client:
-        folder = Folder(settings.results_container, run.batch)
+        services = Services(client, settings, Folder(settings.results_container, run.batch))
         stop = asyncio.Event()
         worker = asyncio.create_task(run_worker(settings, stop=stop))
-        complete = asyncio.create_task(_completed(folder, settings, client, jobs))
+        done = asyncio.create_task(work(services))
         try:
-            await asyncio.wait((worker, complete), return_when=asyncio.FIRST_COMPLETED)
-            if not complete.done():
+            await asyncio.wait((worker, done), return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
                 raise BatchError(f"the worker ended early: {_why(run)}") from _exception(worker)
-            ids = await complete
+            result = await done
             stop.set()
-            yield Finished(client, settings, folder, ids)
+            yield services, result
         finally:
-            complete.cancel()
+            done.cancel()
             stop.set()
-            await asyncio.gather(worker, complete, return_exceptions=True)
+            await asyncio.gather(worker, done, return_exceptions=True)
+
+
+async def completed(services: Services, jobs: Sequence[Candidate]) -> list[str]:
+    """Submit the jobs and wait for the results of the whole batch; its ids."""
+    client, folder = services.client, services.folder
+    await send(client.blobs, client.sender, services.settings, folder.batch, jobs)
+    ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
+    await show(folder.batch, follow(client.blobs, folder, ids))
+    return ids
 
 
 @asynccontextmanager
@@ -120,16 +135,6 @@ def _loaded(run: BatchRun) -> WorkerSettings:
     else:
         log_to(run.log_file)
     return settings
-
-
-async def _completed(
-    folder: Folder, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate]
-) -> list[str]:
-    """Submit the jobs and wait for the results of the whole batch; its ids."""
-    await send(client.blobs, client.sender, settings, folder.batch, jobs)
-    ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-    await show(folder.batch, follow(client.blobs, folder, ids))
-    return ids
 
 
 def _exception(worker: asyncio.Task[int]) -> BaseException | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cases_source import read_cases
-from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, finished, new_name
+from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
 from worker.cli.cases_report import of_cases, of_proof
 from worker.cli.local import STATE
 from worker.cli.running import PATH, SHORT, UNDONE, examples, failures, run
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.cases_source import ReadCases
-    from worker.cli.batch_run import Finished
+    from worker.cli.batch_run import Services
     from worker.proving import Role
     from worker.submission import Candidate
 
@@ -70,10 +71,11 @@ async def _prove(
     path: Path, cases: ReadCases, right: tuple[Path, ...], wrong: tuple[Path, ...], batch_run: BatchRun
 ) -> int:
     solutions, mistakes = trials(right, "right", batch_run.batch), trials(wrong, "wrong", batch_run.batch)
-    async with finished(batch_run, given(solutions + mistakes, laid_open(cases))) as done:
-        tried = [await _tried(done, job, "right") for job in solutions]
-        tried += [await _tried(done, job, "wrong") for job in mistakes]
-        default_limit = done.settings.default_timeout_seconds
+    jobs = given(solutions + mistakes, laid_open(cases))
+    async with beside_worker(batch_run, partial(completed, jobs=jobs)) as (services, _):
+        tried = [await _tried(services, job, "right") for job in solutions]
+        tried += [await _tried(services, job, "wrong") for job in mistakes]
+        default_limit = services.settings.default_timeout_seconds
     limits = {case.name: case.limits.timeout_seconds for case in cases.file.cases}
     own_limits = {name: limit for name, limit in limits.items() if limit is not None}
     proof = Proof(tuple(tried), own_limits, default_limit)
@@ -88,6 +90,6 @@ def status_of(proof: Proof) -> int:
     return SHORT if proof.unexpected else 0
 
 
-async def _tried(done: Finished, job: Candidate, role: Role) -> Tried:
-    content = await done.client.blobs.read(done.folder.result(job.entry.id), limit=MAX_RESULT_BYTES)
+async def _tried(services: Services, job: Candidate, role: Role) -> Tried:
+    content = await services.client.blobs.read(services.folder.result(job.entry.id), limit=MAX_RESULT_BYTES)
     return Tried(str(job.entry.metadata.get("student", job.entry.id)), role, json.loads(content.data))

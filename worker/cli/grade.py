@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, finished, new_name
+from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
 from worker.cli.local import STATE
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, run
@@ -63,8 +64,8 @@ def command(  # noqa: PLR0913 - the options
 async def _grade(run: BatchRun, sources: Sources, form: str, out: Path | None, *, strict: bool) -> int:
     jobs = sources.candidates(run.batch, keep_invalid=True)
     try:
-        async with finished(run, jobs) as done:
-            outcome = await report(done.client.blobs, done.folder, done.ids, form, out)
+        async with beside_worker(run, partial(completed, jobs=jobs)) as (services, ids):
+            outcome = await report(services.client.blobs, services.folder, ids, form, out)
     except (asyncio.CancelledError, ServiceFault, ExceptionGroup):
         click.echo(f"jsworker: stopped; to go on, {run.again}", err=True)
         raise

@@ -16,10 +16,9 @@ LIMIT = 4 << 20
 FILE = """\
 version: 1
 checker: {file: lib/check.js}
-harness:
-  code: {file: tests.mjs}
 cases:
   - name: large
+    compare: checker
     stdin: {file: ./big.in}
     expect:
       stdout: {file: big.out}
@@ -31,7 +30,6 @@ BESIDE = {
     "big.in": "1 2\r\n",
     "big.out": "3\n",
     "lib/check.js": "check()",
-    "tests.mjs": "test()",
     "lib/values.csv": "ä",
 }
 
@@ -58,10 +56,10 @@ def test_files_beside_a_cases_file_stand_in_it_when_it_is_uploaded(tmp_path: Pat
     assert json.loads(read(tmp_path / "cases.yaml").data) == {
         "version": 1,
         "checker": {"inline": "check()"},
-        "harness": {"code": {"inline": "test()"}},
         "cases": [
             {
                 "name": "large",
+                "compare": "checker",
                 "stdin": "1 2\r\n",
                 "expect": {"stdout": "3\n"},
                 "files": [
@@ -71,6 +69,11 @@ def test_files_beside_a_cases_file_stand_in_it_when_it_is_uploaded(tmp_path: Pat
             }
         ],
     }
+
+
+def test_a_harness_may_be_a_file_as_well(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": "version: 1\nharness: {code: {file: a.test.js}}", "a.test.js": "test()"})
+    assert read(tmp_path / "a.yaml").document == {"version": 1, "harness": {"code": {"inline": "test()"}}}
 
 
 def test_the_same_cases_are_the_same_bytes_in_yaml_and_in_json(tmp_path: Path) -> None:
