@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from worker.places import Path
 
 
-KEPT = (
-    8  # cases files that were read last: reading one of 1,000 cases takes 0.1 s, and each of many jobs has it
-)
+KEPT = 8  # files that were read last: one of 1,000 cases takes 0.1 s to read, and many jobs have it
 
 
 @lru_cache(KEPT)
