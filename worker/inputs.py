@@ -233,7 +233,12 @@ def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:
 
 
 def _file_name(job: Job) -> str:
-    """Node goes by the extension where there is one that means something, and by the content of a ``.js``."""
+    """Where the job says that it lies, else at the top.
+
+    Node goes by the extension where there is one that means something, and by the content of a ``.js``.
+    """
+    if job.code.path:
+        return job.code.path
     blob = job.code.blob if isinstance(job.code, CodeBlob) else ""
     extension = blob.rpartition(".")[2]
     return f"main.{extension}" if extension in {"mjs", "cjs"} else "main.js"

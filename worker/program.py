@@ -72,7 +72,7 @@ async def run_program(
     upload = _Uploads(lease)
     program = Program(
         code=await upload.source(inputs.code),
-        file_name=inputs.file_name,  # type: ignore[arg-type] # one of the three that Program names
+        file_name=inputs.file_name,
         files=tuple([(path, await upload.source(data)) for path, data in inputs.files]),
         collect=job.collect,
         collect_bytes=collect_bytes,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from worker.batch import digest
 from worker.shared_cases import SharedCases
-from worker.submission import job_id, programs
+from worker.students import job_id
+from worker.submission import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,10 +32,10 @@ class Renamed:
     id: str
     batch: str
 
-    def load(self) -> tuple[dict[str, Any], bytes | None]:
-        """The job under its new name, and its program."""
-        document, program = self.source.load()
-        return {**document, "id": self.id, "batch": self.batch}, program
+    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The job under its new name, and the blobs that are to be uploaded for it."""
+        document, blobs = self.source.load()
+        return {**document, "id": self.id, "batch": self.batch}, blobs
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
+from worker.cli.layout import layout_of, layout_options
 from worker.cli.local import STATE
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, run
-from worker.cli.submit import CASES, Sources, check_sources
+from worker.cli.submit import CASES, Sources
 from worker.faults import ServiceFault
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     "grade",
     epilog=examples(
         "jsworker grade --local submissions/ --cases cases.yaml",
+        "jsworker grade --local class/ --each folder --student '{student}_*' --cases cases.yaml",
         "jsworker grade --local --manifest jobs.jsonl --format jsonl --out results.jsonl",
         "jsworker grade submissions/ --batch hw1     # on Azure; again with the same batch: goes on",
     ),
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--manifest", "lines", type=FILE, help="JSON Lines of jobs, in place of programs.")
 @CASES
+@layout_options
+@click.option(
+    "--skip-invalid",
+    is_flag=True,
+    help="Go on without submissions that would be the same job: they get a rejection for their result.",
+)
 @click.option("--batch", callback=batch_name, help="Go on with this batch, or begin it; new by default.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.option("--out", type=OUT, help="A file for the results, written whole or not at all.")
@@ -51,14 +59,15 @@ def command(  # noqa: PLR0913 - the options
 ) -> None:
     """Submit, run, watch and report in one.
 
-    PATHS are programs (*.js, *.mjs, *.cjs) or folders of them. Each line of a manifest that has an id gets
-    a result, if only that it was rejected and why. Interrupted, it goes on when run again with the same
-    --batch.
+    PATHS are programs (*.js, *.mjs, *.cjs), zip archives, or folders of them. Each of them, and each line of
+    a manifest that has an id, gets a result, if only that it was rejected and why. Interrupted, it goes on
+    when run again with the same --batch.
     """
-    check_sources(paths, lines)
+    sources = Sources(paths, lines, cases, layout_of(options), options.pop("skip_invalid"))
+    sources.check()
     name = batch or new_name("grade")
     batch_run = BatchRun(batch=name, again=f"run it again with --batch {name}", **options)
-    run(_grade(batch_run, Sources(paths, lines, cases), form, out, strict=strict))
+    run(_grade(batch_run, sources, form, out, strict=strict))
 
 
 async def _grade(run: BatchRun, sources: Sources, form: str, out: Path | None, *, strict: bool) -> int:

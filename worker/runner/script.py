@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Literal
 
 INLINE_BYTES = 64 * 1024
 PARTS = ("runner", "processes", "leftovers", "tools")
@@ -49,14 +48,15 @@ class Program:
     """A program and the runs of it, each in a fresh folder and a fresh process.
 
     Attributes:
-        files: what lies beside it, by path relative to its folder.
+        file_name: where it lies itself, by path relative to its folder.
+        files: what lies beside it, likewise.
         collect: what to bring back after each run, by path relative to its folder.
         collect_bytes: the bound of each collected file.
     """
 
     code: Source
     runs: tuple[RunSpec, ...]
-    file_name: Literal["main.js", "main.mjs", "main.cjs"] = "main.js"
+    file_name: str = "main.js"
     files: tuple[tuple[str, Source], ...] = ()
     collect: tuple[str, ...] = ()
     collect_bytes: int = 16 * 1024 * 1024

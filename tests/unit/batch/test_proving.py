@@ -133,7 +133,8 @@ def test_a_right_and_a_wrong_program_may_have_the_same_name(tmp_path: Path) -> N
     (right,) = trials([tmp_path / "right"], "right", "check-1")
     (wrong,) = trials([tmp_path / "wrong"], "wrong", "check-1")
     for job, role in ((right, "right"), (wrong, "wrong")):
-        document, program = job.load()
-        assert (document["id"], document["batch"], program) == (f"{role}-sum", "check-1", role.encode())
+        document, blobs = job.load()
+        assert (document["id"], document["batch"]) == (f"{role}-sum", "check-1")
+        assert blobs == {document["code"]["blob"]: role.encode()}
         assert job.entry.metadata == {"student": "sum"}
     assert right.load()[0]["code"]["blob"] != wrong.load()[0]["code"]["blob"]
