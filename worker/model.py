@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from worker.faults import JobRejected
 from worker.names import check_argument, check_blob, check_path
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 BlobName = Annotated[str, AfterValidator(check_blob)]
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_path)]
@@ -30,6 +35,22 @@ class Model(BaseModel):
 
 
 M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A part of a document that its model refuses, by the keys and indices that lead to it."""
+
+    path: tuple[int | str, ...]
+    message: str
+
+
+class Unfit(Exception):
+    """A document is none of the model, with all that does not fit."""
+
+    def __init__(self, misfits: list[Misfit]) -> None:
+        super().__init__(misfits)
+        self.misfits = misfits
 
 
 class Blob(Model):
@@ -98,9 +119,21 @@ def validated(model: type[M], document: object, code: str) -> M:
         JobRejected: with the code given, and the first field at fault.
     """
     try:
+        return checked_against(model, document)
+    except Unfit as error:
+        raise _rejection(error.misfits, code) from None
+
+
+def checked_against(model: type[M], document: object) -> M:
+    """A decoded document as the model.
+
+    Raises:
+        Unfit: it is none.
+    """
+    try:
         return model.model_validate(_tuples(document))
     except ValidationError as error:
-        raise _rejection(error, code) from None
+        raise Unfit([_misfit(details) for details in error.errors(include_url=False)]) from None
 
 
 def merged(defaults: Limits, own: Limits) -> Limits:
@@ -111,14 +144,18 @@ def merged(defaults: Limits, own: Limits) -> Limits:
 _WORDS = {"extra_forbidden": "there is no such field", "tuple_type": "Input should be a list"}
 
 
-def _rejection(error: ValidationError, code: str) -> JobRejected:
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("<", "[")))
-    more = error.error_count() - 1
-    also = f" (and {more} more)" if more else ""
-    wrong = _WORDS.get(first["type"], first["msg"])
-    message = f"{field or 'job'}: {wrong.removeprefix('Value error, ')}{also}"
-    return JobRejected(code, message, field or None)
+def _misfit(details: ErrorDetails) -> Misfit:
+    path = tuple(part for part in details["loc"] if not str(part).startswith(("<", "[")))
+    wrong = _WORDS.get(details["type"], details["msg"]).removeprefix("Value error, ")
+    is_plain = isinstance(details["input"], (bool, int, float))
+    advice = f': write it in quotes, as "{json.dumps(details["input"])}"'
+    return Misfit(path, wrong + (advice if details["type"] == "string_type" and is_plain else ""))
+
+
+def _rejection(misfits: list[Misfit], code: str) -> JobRejected:
+    field = ".".join(str(part) for part in misfits[0].path)
+    also = f" (and {len(misfits) - 1} more)" if len(misfits) > 1 else ""
+    return JobRejected(code, f"{field or 'job'}: {misfits[0].message}{also}", field or None)
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - walks any JSON

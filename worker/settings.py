@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "JSWORKER_"
+MAX_CASES_BYTES = 4 << 20
 PLATFORM_RUN_SECONDS = 220  # the service ends every execution after this
 
 
@@ -36,10 +37,21 @@ Bytes = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
 
 
-class ClientSettings(BaseSettings):
-    """What every command needs that talks to the queue and the blobs."""
+class CasesSettings(BaseSettings):
+    """What reading cases needs, before anything is talked to."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    max_cases_bytes: Bytes = MAX_CASES_BYTES
+
+    @classmethod
+    def missing(cls, _environ: Mapping[str, str]) -> list[str]:
+        """The problems that no single setting can tell: here none."""
+        return []
+
+
+class ClientSettings(CasesSettings):
+    """What every command needs that talks to the queue and the blobs."""
 
     servicebus_namespace: str | None = None
     servicebus_connection_string: SecretStr | None = None
@@ -56,7 +68,7 @@ class ClientSettings(BaseSettings):
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
-        """The problems that no single setting can tell."""
+        """What is needed for the queue and the blobs, in one way or another."""
         pairs = (
             ("SERVICEBUS_NAMESPACE", "SERVICEBUS_CONNECTION_STRING"),
             ("STORAGE_ACCOUNT_URL", "STORAGE_CONNECTION_STRING"),
@@ -98,7 +110,6 @@ class WorkerSettings(ClientSettings):
     max_inline_output_bytes: Bytes = 256 << 10
     max_code_bytes: Bytes = 8 << 20
     max_input_bytes: Bytes = 64 << 20
-    max_cases_bytes: Bytes = 4 << 20
     max_collect_bytes: Bytes = 32 << 20
     health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
@@ -126,7 +137,7 @@ class WorkerSettings(ClientSettings):
         return problems
 
 
-S = TypeVar("S", bound=ClientSettings)
+S = TypeVar("S", bound=CasesSettings)
 
 
 def load(cls: type[S]) -> S:

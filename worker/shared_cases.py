@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from worker.cases_file import load_cases
+from worker.cases_source import read_cases
+from worker.settings import MAX_CASES_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INPUTS = "inputs"  # the container of cases files, and of parts that a message has no room for
 
 
 @dataclass(frozen=True)
 class SharedCases:
-    """A cases file for the jobs of a batch that have no cases of their own."""
+    """A cases file, as canonical JSON, for the jobs of a batch that have no cases of their own."""
 
     data: bytes
 
@@ -26,7 +30,6 @@ class SharedCases:
         return {"cases": {"blob": self.blob(batch)}, **document}
 
 
-def shared_cases(data: bytes) -> SharedCases:
-    """Check a cases file; raises as ``load_cases`` does."""
-    load_cases(data)
-    return SharedCases(data)
+def shared_cases(path: Path, limit: int = MAX_CASES_BYTES) -> SharedCases:
+    """The cases of a file or folder; arguments and errors are those of ``read_cases``."""
+    return SharedCases(read_cases(path, limit).data)

@@ -23,18 +23,22 @@ def parse_json(body: bytes, what: str = "message") -> Any:  # noqa: ANN401 - JSO
         JobRejected: ``invalid_json``, with what is wrong and where.
     """
     try:
-        text = body.decode()
-        document = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
-        _check_depth(document, MAX_DEPTH)
+        return decode_json(body.decode())
     except RecursionError:
         raise JobRejected("invalid_json", f"the {what} is nested too deeply") from None
     except ValueError as error:
         raise JobRejected("invalid_json", f"the {what} is not valid JSON: {error}") from None
+
+
+def decode_json(text: str) -> Any:  # noqa: ANN401 - as above
+    """Decode JSON as strictly; raises ``ValueError`` or ``RecursionError``."""
+    document = json.loads(
+        text,
+        object_pairs_hook=_unique_keys,
+        parse_constant=_refuse_constant,
+        parse_float=_finite,
+    )
+    _check_depth(document, MAX_DEPTH)
     return _mend(document) if _LONE_SURROGATE_ESCAPE.search(text) else document
 
 

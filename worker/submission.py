@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.batch import BatchError, Entry, digest
+from worker.cases_folder import CasesError
 from worker.faults import JobRejected, SubmissionUnusable
 from worker.folders import is_archive, is_program
 from worker.handed_in import KINDS, Found, HandedIn, Layout, found_in, told, unread
 from worker.job import DEFAULT_BATCH, identity, validate_job
 from worker.names import printable
+from worker.settings import MAX_CASES_BYTES
 from worker.shared_cases import shared_cases
 from worker.strict_json import parse_json
 
@@ -150,16 +152,20 @@ def manifest(path: Path, batch: str | None = None, *, keep_invalid: bool = False
     return [candidate for _, candidate in candidates.values()]
 
 
-def with_cases(candidates: Iterable[Candidate], path: Path) -> list[Candidate]:
-    """The same jobs, with the cases of a file for those that have none.
+def with_cases(candidates: Iterable[Candidate], path: Path, limit: int = MAX_CASES_BYTES) -> list[Candidate]:
+    """The same jobs, with the cases of a file or folder for those that have none.
 
     Raises:
-        BatchError: it is no cases file.
+        BatchError: the cases cannot be used; ``limit`` is how many bytes they may have.
     """
     try:
-        cases = shared_cases(path.read_bytes())
-    except JobRejected as error:
-        raise BatchError(f"{path}: {error.message}") from None
+        return given(candidates, shared_cases(path, limit))
+    except CasesError as error:
+        raise BatchError(str(error)) from None
+
+
+def given(candidates: Iterable[Candidate], cases: SharedCases) -> list[Candidate]:
+    """The same jobs, with these cases for those that have none."""
     return [_given(candidate, cases) for candidate in candidates]
 
 

@@ -18,9 +18,11 @@ import click
 
 from worker import log
 from worker.batch import BatchError
+from worker.cases_folder import CasesError
 from worker.faults import ServiceFault
 from worker.local.supervised import StackError
 from worker.names import NAME
+from worker.report import printable
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class Failure(click.ClickException):
     exit_code = UNDONE
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it as programs do, whose output may be mixed with that of others."""
-        click.echo(f"jsworker: error: {self.message}", file=file, err=True)
+        """Print it as programs do, whose output may be mixed with that of others; names may be anything."""
+        lines = [printable(line) for line in self.message.split("\n")]
+        click.echo("jsworker: error: " + "\n".join(lines), file=file, err=True)
 
 
 class Misused(Failure):
@@ -73,7 +76,7 @@ def failures() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise _failure(_first(group)) from group
-    except (BatchError, SettingsError, ServiceFault, StackError, OSError) as error:
+    except (BatchError, CasesError, SettingsError, ServiceFault, StackError, OSError) as error:
         raise _failure(error) from error
 
 
@@ -149,7 +152,7 @@ def _failure(error: BaseException) -> BaseException:
     match error:
         case SettingsError():
             return Misused(str(error))
-        case BatchError() | ServiceFault() | StackError():
+        case BatchError() | CasesError() | ServiceFault() | StackError():
             return Failure(str(error))
         case OSError() if error.errno is not None and error.errno != errno.EPIPE:
             return Failure(f"{error.filename or 'I/O'}: {error.strerror}")

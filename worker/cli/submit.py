@@ -18,7 +18,7 @@ from worker.names import printable
 from worker.progress import Progress
 from worker.rejecting import Rejections
 from worker.sending import Submission
-from worker.settings import PREFIX, ClientSettings, SettingsError, load
+from worker.settings import PREFIX, CasesSettings, ClientSettings, SettingsError, load
 from worker.shared_cases import INPUTS
 from worker.submission import PLAIN, manifest, programs, with_cases
 
@@ -34,14 +34,17 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 20  # with a store that is out of reach
 TOLD = 10
 CASES = click.option(
-    "--cases", type=FILE, help="A cases file (JSON) for all jobs that have no cases of their own."
+    "--cases",
+    type=PATH,
+    help="Cases for all jobs that have none of their own: a file (YAML or JSON), or a folder of pairs "
+    "name.in and name.out.",
 )
 
 
 @click.command(
     "submit",
     epilog=examples(
-        "jsworker submit submissions/ --batch hw1 --cases cases.json",
+        "jsworker submit submissions/ --batch hw1 --cases cases.yaml",
         "jsworker submit class/ --batch hw1 --each folder --student '{student}_*_assignsubmission_file_'",
         "jsworker submit --manifest jobs.jsonl",
         "jsworker submit --manifest jobs.jsonl --batch rerun --skip-invalid",
@@ -105,7 +108,7 @@ class Sources:
             jobs = manifest(self.lines, batch, keep_invalid=keep_invalid)
         else:
             jobs = programs(self.paths, batch or "", self.layout, keep_clashes=self.skip_invalid)
-        return with_cases(jobs, self.cases) if self.cases else jobs
+        return with_cases(jobs, self.cases, load(CasesSettings).max_cases_bytes) if self.cases else jobs
 
 
 async def send(

@@ -178,3 +178,32 @@ def test_a_wrong_file_of_faults_is_refused_by_its_field(tmp_path: Path) -> None:
     status, _, err = Shell(tmp_path).run("local", "up", "--faults", "faults.json")
     assert status == 1
     assert "pool.full_rate: Input should be less than or equal to 1" in err
+
+
+def test_cases_are_proved_by_programs_that_are_run_with_them(shell: Shell) -> None:
+    folder = shell.folder / "tests"
+    sum_of = "const [a, b] = require('fs').readFileSync(0, 'utf8').split(' ').map(Number); console.log({})"
+    files = {
+        "1.in": "1 2",
+        "1.out": "3",
+        "2.in": "50 60",
+        "2.out": "110",
+        "cases.yaml": "version: 1\nstop_at_first_failure: true\ncases: [{name: '2', hidden: true}]",
+        "right/sum.js": sum_of.format("a + b"),
+        "wrong/sum.js": sum_of.format("a - b"),
+        "lazy.js": sum_of.format("a + b"),
+        "wrong/small.js": sum_of.format("Math.min(a + b, 100)"),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    check = ("cases", "check", "tests", "--local", "--solution", "tests/right")
+    status, out, err = shell.run(*check, "--wrong", "tests/wrong", "--wrong", "tests/lazy.js")
+    assert status == 3, err
+    assert out.splitlines()[-5:] == [
+        "right  sum: accepted in all 2",
+        "wrong  small: caught by 1 of 2: 2",
+        "wrong  sum: caught by 2 of 2: 1, 2",
+        "wrong  lazy: NOT CAUGHT: passes all 2",
+        "not proved: 1 wrong program not caught",
+    ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = ["grade", "submit", "run", "watch", "results", "reconcile", "explain", "cancel"]
-COMMANDS += ["local up", "local down", "local env", "schema"]
+COMMANDS += ["cases", "cases check", "local up", "local down", "local env", "schema"]
 HEAVY = {"azure", "aiohttp", "httpx", "pydantic", "rich"}
 
 
