@@ -13,9 +13,8 @@ READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap, Chromium
+setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap
 	@bash deploy/setup/bubblewrap.sh
-	@bash deploy/setup/chromium.sh
 
 $(VENV)/.ready: deploy/locks/dev.txt pyproject.toml deploy/setup/python.sh
 	@bash deploy/setup/python.sh $(VENV)
@@ -26,10 +25,11 @@ $(NODE_PACKAGES)/node_modules/.ready: $(NODE_PACKAGES)/package-lock.json | $(VEN
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --prefix $(NODE_PACKAGES) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
-demo: setup ## run the example programs on the local stack and show the results
-	@$(VENV)/bin/jsworker grade examples/first-steps --local
+demo: setup ## grade the example class on the local stack; ends with a table and the report's path
+	@$(VENV)/bin/jsworker grade examples/grading/submissions --each folder --cases examples/grading/cases.yaml --local --report .jsworker/report.html
 
-test: check ## run the checks and all tests
+test: check ## run the checks and all tests, those of the report in Chromium
+	@bash deploy/setup/chromium.sh
 	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 check: setup ## lint, format, types, import rules
