@@ -15,14 +15,17 @@ from tests.chaos.relay import Relay
 from worker.local import azurite, roles
 from worker.local.config import StackConfig
 from worker.local.state import StateDirectory, write_private
-from worker.local.supervised import Child
+from worker.local.supervised import Child, StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from worker.local.supervised import Command
+
 ROLES = ("broker", "pool", "blobs")
 QUEUE = "jobs"
+STARTS = 3
 COOLDOWN_SECONDS = 30  # short, so that the permit of a session that nobody could delete comes back in the run
 
 
@@ -83,7 +86,7 @@ class Stack:
         command = roles.commands(self._config, self._state)[role]
         self._starts += 1
         log = command.log.with_stem(f"{command.log.stem}-{self._starts}")
-        child = self._children[role] = await Child.start(replace(command, log=log))
+        child = self._children[role] = await _started(replace(command, log=log))
         self.relays[role].target = child.port
         self._state.record({name: one.port for name, one in self._children.items()}, {}, {})
 
@@ -119,3 +122,11 @@ class Stack:
             old, new = f"127.0.0.1:{self._children[role].port}", f"127.0.0.1:{relay.port}"
             environment = {name: value.replace(old, new) for name, value in environment.items()}
         return environment
+
+
+async def _started(command: Command) -> Child:
+    """Its faults may cut the very connection over which a service is asked whether it is ready."""
+    for _ in range(STARTS - 1):
+        with suppress(StackError):
+            return await Child.start(command)
+    return await Child.start(command)
