@@ -63,8 +63,8 @@ def _note(progress: Progress, pace: Pace) -> str:
     left = pace.seconds_left(progress.total)
     if left and progress.waiting:
         parts.append(f"{_duration(left)} left")
-    counts = progress.statuses + progress.verdicts
-    return ", ".join(parts + [f"{count} {word.replace('_', ' ')}" for word, count in counts.most_common()])
+    counts = progress.counts.most_common()
+    return ", ".join(parts + [f"{count} {word.replace('_', ' ')}" for word, count in counts])
 
 
 def _duration(seconds: float) -> str:
