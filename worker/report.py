@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
-    from worker.batch import Folder, Store
+    from worker.batch import Store
 
 MAX_RESULT_BYTES = 64 << 20
 READ_AHEAD = 16
@@ -47,7 +47,14 @@ class Writer(Protocol):
         """What stands after the last of so many."""
 
 
-async def write(store: Store, folder: Folder, ids: Iterable[str], writer: Writer, out: TextIO) -> Outcome:
+class Places(Protocol):
+    """Where results are: a ``Folder``, or a ``worker.views.View`` of several."""
+
+    def result(self, job_id: str) -> str:
+        """A job's result, as ``container/name``."""
+
+
+async def write(store: Store, folder: Places, ids: Iterable[str], writer: Writer, out: TextIO) -> Outcome:
     """Write a batch's results in the order of the ids, a few at a time in memory."""
     outcome = Outcome()
     ahead: deque[tuple[str, asyncio.Task[bytes | None]]] = deque()
@@ -147,7 +154,7 @@ async def _write_first(
     outcome.short += result["status"] != "succeeded" or result.get("verdict") not in {None, "accepted"}
 
 
-async def _result(store: Store, folder: Folder, job_id: str) -> bytes | None:
+async def _result(store: Store, folder: Places, job_id: str) -> bytes | None:
     try:
         return (await store.read(folder.result(job_id), limit=MAX_RESULT_BYTES)).data
     except BlobMissing:

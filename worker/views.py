@@ -50,11 +50,13 @@ async def counting(store: Store, folder: Folder, numbers: tuple[int, ...] | None
     entries = await read_manifest(store, folder)
     numbers = numbers or (await read_generations(store, folder)).counted
     places = {entry.id: folder for entry in entries}
-    for number in reversed(numbers[:-1]):
+    for number in (number for number in reversed(numbers) if number != 1):
         of_number = generation_folder(folder, number)
         ids = {entry.id for entry in await read_manifest(store, of_number)}
         places |= {job_id: of_number for job_id in places if job_id in ids}
-    return View(folder, numbers, tuple(entries), places)
+    used = set(places.values())
+    of_use = tuple(number for number in numbers if generation_folder(folder, number) in used)
+    return View(folder, of_use, tuple(entries), places)
 
 
 async def generation(store: Store, folder: Folder, number: int) -> View:

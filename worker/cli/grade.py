@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +16,11 @@ import click
 from worker import log
 from worker.app import open_client, run_worker
 from worker.batch import BatchError, Folder, read_manifest
+from worker.cli.diff import report_unstable
 from worker.cli.local import STATE, sessions_by_default
-from worker.cli.progress import show
+from worker.cli.progress import show_complete
+from worker.cli.regrade import REPEAT, follow_all
+from worker.cli.regrade import send as regrade
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, log_to, run
 from worker.cli.submit import CASES, Sources, check_sources, send
@@ -24,8 +28,8 @@ from worker.faults import ServiceFault
 from worker.local.background import running
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
+from worker.regrading import Request
 from worker.settings import PREFIX, WorkerSettings, load
-from worker.watching import follow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -44,6 +48,7 @@ class Grading:
     out: Path | None
     local: bool
     strict: bool
+    repeat: int | None
     max_sessions: int | None
     state: Path
     verbose: bool
@@ -65,6 +70,7 @@ class Grading:
 @click.option("--out", type=OUT, help="A file for the results, written whole or not at all.")
 @click.option("--local", is_flag=True, help="On the local stack: no account is needed.")
 @click.option("--strict", is_flag=True, help="Exit with 3 unless all succeeded and were accepted.")
+@REPEAT
 @click.option("--max-sessions", type=click.IntRange(1, 600), help="How many programs run at a time.")
 @STATE
 @click.option("--verbose", is_flag=True, help="Log to stderr rather than to a file in the state directory.")
@@ -130,31 +136,39 @@ async def _run(grading: Grading, settings: WorkerSettings, client: Client, jobs:
     folder = Folder(settings.results_container, grading.batch)
     stop = asyncio.Event()
     worker = asyncio.create_task(run_worker(settings, stop=stop))
-    complete = asyncio.create_task(_completed(folder, settings, client, jobs))
+    complete = asyncio.create_task(_completed(grading, folder, settings, client, jobs))
     try:
         await asyncio.wait((worker, complete), return_when=asyncio.FIRST_COMPLETED)
         if not complete.done():
             raise BatchError(f"the worker ended early: {_why(grading)}") from _exception(worker)
-        ids = await complete
+        ids, runs = await complete
         stop.set()
         outcome = await report(client.blobs, folder, ids, grading.form, grading.out)
+        varying = await report_unstable(client.blobs, folder, runs, sys.stderr) if runs else 0
     finally:
         complete.cancel()
         stop.set()
         await asyncio.gather(worker, complete, return_exceptions=True)
     if outcome.missing:
         return UNDONE
-    return SHORT if grading.strict and outcome.short else 0
+    return SHORT if grading.strict and (outcome.short or varying) else 0
 
 
 async def _completed(
-    folder: Folder, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate]
-) -> list[str]:
-    """Submit the jobs and wait for the results of the whole batch; its ids."""
+    grading: Grading, folder: Folder, settings: WorkerSettings, client: Client, jobs: Sequence[Candidate]
+) -> tuple[list[str], list[int]]:
+    """Submit the jobs and wait for the whole batch's results; its ids, and its runs if several."""
     await send(client.blobs, client.sender, settings, folder.batch, jobs)
     ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-    await show(folder.batch, follow(client.blobs, folder, ids))
-    return ids
+    await show_complete(client.blobs, folder, ids)
+    return ids, await _repeated(grading.repeat, client, folder) if grading.repeat else []
+
+
+async def _repeated(runs: int, client: Client, folder: Folder) -> list[int]:
+    """The generations of all runs; those after the first are begun once, however often the command is run."""
+    series = await regrade(client, folder, Request(runs=runs - 1), anew=False)
+    await follow_all(client, folder, series)
+    return [1, *(each.number for each in series)]
 
 
 def _exception(worker: asyncio.Task[int]) -> BaseException | None:

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from worker.app import open_client
-from worker.batch import Folder, read_manifest
+from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, output, quiet_logs, run
 from worker.report import JsonArray, JsonLines, Outcome, Table, write
 from worker.settings import ClientSettings, load
+from worker.views import counting, generation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.batch import Store
-    from worker.report import Writer
+    from worker.report import Places, Writer
+    from worker.views import View
 
 FORMATS = click.Choice(["table", "jsonl", "json"])
 OUT = click.Path(dir_okay=False, path_type=Path)
@@ -31,6 +33,7 @@ _NAMED = 20
     "results",
     epilog=examples(
         "jsworker results hw1",
+        "jsworker results hw1 --generation 2",
         "jsworker results hw1 --format jsonl --out results.jsonl",
         "jsworker results hw1 --format jsonl | jq -r 'select(.status != \"succeeded\").id'",
     ),
@@ -38,15 +41,19 @@ _NAMED = 20
 @click.argument("batch", callback=batch_name)
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.option("--out", type=OUT, help="A file, written whole or not at all.")
-def command(batch: str, form: str, out: Path | None) -> None:
+@click.option(
+    "--generation", "number", type=click.IntRange(min=1), help="Not what counts, but this generation."
+)
+def command(batch: str, form: str, out: Path | None, number: int | None) -> None:
     """Show what came out of a batch, in the order its jobs were submitted.
 
+    Of a batch that was graded again, the results are shown that count (jsworker promote).
     The exit status is 1 while results are missing; those that are there are shown all the same.
     """
-    run(_results(batch, form, out))
+    run(_results(batch, form, out, number))
 
 
-async def report(store: Store, folder: Folder, ids: Sequence[str], form: str, out: Path | None) -> Outcome:
+async def report(store: Store, folder: Places, ids: Sequence[str], form: str, out: Path | None) -> Outcome:
     """Write a batch's results, and name those that are missing on stderr."""
     with output(out) as stream:
         outcome = await write(store, folder, ids, _writer(form, ids, out), stream)
@@ -57,14 +64,22 @@ async def report(store: Store, folder: Folder, ids: Sequence[str], form: str, ou
     return outcome
 
 
-async def _results(batch: str, form: str, out: Path | None) -> int:
+async def _results(batch: str, form: str, out: Path | None, number: int | None) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     folder = Folder(settings.results_container, batch)
     async with open_client(settings) as client:
-        ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-        outcome = await report(client.blobs, folder, ids, form, out)
+        view = await _view(client.blobs, folder, number)
+        outcome = await report(client.blobs, view, list(view.places), form, out)
     return UNDONE if outcome.missing else 0
+
+
+async def _view(store: Store, folder: Folder, number: int | None) -> View:
+    """The results to show; which they are is said unless they are the batch's first."""
+    view = await (generation(store, folder, number) if number else counting(store, folder))
+    if view.numbers != (1,):
+        click.echo(f"jsworker: {folder.batch}: {view.title}", err=True)
+    return view
 
 
 def _writer(form: str, ids: Sequence[str], out: Path | None) -> Writer:
