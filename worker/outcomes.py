@@ -42,8 +42,8 @@ class Outcome:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether it succeeded, and was accepted if it was graded."""
-        return self.status == "succeeded" and self.verdict in {None, "accepted"}
+        """Whether it was accepted; where nothing was graded, whether it succeeded."""
+        return (self.verdict or self.status) in {"accepted", "succeeded"}
 
     @property
     def is_graded(self) -> bool:

@@ -27,7 +27,7 @@ async def test_without_a_terminal_progress_is_plain_lines_on_stderr(
     captured = capsys.readouterr()
     assert captured.out == ""
     first, last = captured.err.splitlines()
-    assert first == "hw1: 1 of 3 done, 1 timed out, 1 time limit"
+    assert first == "hw1: 1 of 3 done, 1 time limit"
     assert last.startswith("hw1: 3 of 3 done")
     assert "left" not in last
 
