@@ -69,12 +69,12 @@ async def _results(batch: str, form: str, out: Path | None, number: int | None) 
     quiet_logs()
     folder = Folder(settings.results_container, batch)
     async with open_client(settings) as client:
-        view = await _view(client.blobs, folder, number)
+        view = await view_of(client.blobs, folder, number)
         outcome = await report(client.blobs, view, list(view.places), form, out)
     return UNDONE if outcome.missing else 0
 
 
-async def _view(store: Store, folder: Folder, number: int | None) -> View:
+async def view_of(store: Store, folder: Folder, number: int | None) -> View:
     """The results to show; which they are is said unless they are the batch's first."""
     view = await (generation(store, folder, number) if number else counting(store, folder))
     if view.numbers != (1,):

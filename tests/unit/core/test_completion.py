@@ -74,8 +74,9 @@ class Worker:
                 await asyncio.sleep(pause)
                 await self.commit(job_id)
 
-    async def commit_and_die(self, job_id: str) -> None:
-        """Commit and tell a result, and do nothing any more."""
+    async def commit_and_die(self, job_id: str, after: float) -> None:
+        """Commit and tell a result after a time, and do nothing any more."""
+        await asyncio.sleep(after)
         await self.commit(job_id)
         await asyncio.Event().wait()
 
@@ -139,7 +140,7 @@ async def test_while_jobs_end_one_after_another_nobody_looks() -> None:
 async def test_a_worker_that_dies_after_the_last_line_is_stood_in_for_by_another() -> None:
     fleet = Fleet()
     await fleet.submit("a", "b")
-    await for_a_while(fleet.worker().work("a"), fleet.worker().commit_and_die("b"), seconds=100)
+    await for_a_while(fleet.worker().work("a"), fleet.worker().commit_and_die("b", after=30), seconds=100)
     assert fleet.record
 
 
