@@ -132,12 +132,14 @@ def difference(before: Seen, after: Seen) -> Difference:
 
 
 async def unstable(store: Store, runs: Sequence[Seen]) -> list[Unstable]:
-    """The jobs that the runs did not grade alike; what the platform failed says nothing of a program."""
+    """The jobs that the runs did not grade alike; what the platform failed says nothing of a program.
+
+    The results are read of those that were not accepted every time: their cases may vary under one verdict.
+    """
     entries = {entry.id: entry for run in runs for entry in run.view.entries}
-    varying = [
-        entry for entry in entries.values() if len({_grade(run, entry.id) for run in runs} - {None}) > 1
-    ]
-    return await together(lambda entry: _unstable(store, runs, entry), varying)
+    doubtful = [entry for entry in entries.values() if _is_doubtful(_grades(runs, entry.id))]
+    looked_into = await together(lambda entry: _looked_into(store, runs, entry), doubtful)
+    return [each for each in looked_into if each.cases or len({verdict[1:] for verdict in each.verdicts}) > 1]
 
 
 def not_graded(runs: Iterable[Seen]) -> dict[int, list[str]]:
@@ -174,7 +176,15 @@ def _grade(run: Seen, job_id: str) -> tuple[str, float | None] | None:
     return (outcome.word, outcome.points) if outcome and outcome.is_graded else None
 
 
-async def _unstable(store: Store, runs: Sequence[Seen], entry: Entry) -> Unstable:
+def _grades(runs: Iterable[Seen], job_id: str) -> list[tuple[str, float | None]]:
+    return [grade for grade in (_grade(run, job_id) for run in runs) if grade]
+
+
+def _is_doubtful(grades: Sequence[tuple[str, float | None]]) -> bool:
+    return len(grades) > 1 and {word for word, _ in grades} != {"accepted"}
+
+
+async def _looked_into(store: Store, runs: Sequence[Seen], entry: Entry) -> Unstable:
     graded = [run for run in runs if _grade(run, entry.id)]
     verdicts = tuple((run.view.numbers[0], run.word(entry.id), run.points(entry.id)) for run in graded)
     results = [await read_result(store, run.view.places[entry.id], entry.id) for run in graded]

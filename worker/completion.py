@@ -38,6 +38,7 @@ MOST_BATCHES = 32
 MOST_JOBS = 500_000  # whose ids are held, of all batches together
 LOOKED_FOR = 200  # results whose line in the records may be lost
 LOOK_SECONDS = 120.0
+LAST_LOOK_SECONDS = 1.5  # a worker that stops waits for its duties no longer than two
 _BYTES_A_SECOND = 1 << 20
 
 
@@ -143,12 +144,21 @@ class Completions:
         noted.due, noted.news_at, noted.pause = due, now(), noted.least_pause
 
     async def run(self) -> None:
-        """Look at each batch when it is due. Ends when cancelled."""
-        while True:
-            self._forget()
-            await self._wait(min((noted.due for noted in self._noted.values()), default=None))
-            for batch in [name for name, noted in self._noted.items() if noted.due <= now()]:
-                await self._look_at(batch, self._noted[batch])
+        """Look at each batch when it is due. Ends when cancelled, after a last short look at all."""
+        try:
+            while True:
+                self._forget()
+                await self._wait(min((noted.due for noted in self._noted.values()), default=None))
+                await self._look(now())
+        except asyncio.CancelledError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_LOOK_SECONDS):
+                    await self._look(math.inf)
+            raise
+
+    async def _look(self, due: float) -> None:
+        for batch in [name for name, noted in self._noted.items() if noted.due <= due]:
+            await self._look_at(batch, self._noted[batch])
 
     async def _wait(self, until: float | None) -> None:
         """Until then, or until something is due sooner."""

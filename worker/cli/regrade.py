@@ -126,11 +126,8 @@ async def follow_all(client: Client, folder: Folder, series: Sequence[Generation
 
 async def _compared(client: Client, asked: _Asked, series: Sequence[Generation]) -> int:
     numbers = [each.number for each in series]
-    click.echo(
-        f"  stopped early, the runs go on; then: jsworker diff {asked.folder.batch} "
-        + " ".join(map(str, numbers)),
-        err=True,
-    )
+    command = f"jsworker diff {asked.folder.batch} {' '.join(map(str, numbers))}"
+    click.echo(f"  the runs go on if you stop this; what varies is shown then by: {command}", err=True)
     await follow_all(client, asked.folder, series)
     with output(None) as out:
         varying = await report_unstable(client.blobs, asked.folder, numbers, out)

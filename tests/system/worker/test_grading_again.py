@@ -96,10 +96,5 @@ def test_what_the_platform_failed_runs_again_and_its_failure_is_replaced(
     assert (done.exit_code, done.stderr.splitlines()[0]) == (0, f"{batch}: 2 of 2 jobs are run again")
     assert "2 more are in the queue already" in command("retry", batch, settings=settings).stderr
     with working(settings, tmp_path / "worker.log"):
-        eventually(
-            lambda: (
-                {(services.result(batch, job_id) or {})["status"] for job_id in ("sent", "dead")}
-                == {"succeeded"}
-            )
-        )
+        eventually(lambda: {result["status"] for result in results().values()} == {"succeeded"})
     assert "failed no job" in command("retry", batch, settings=settings).stderr

@@ -42,21 +42,12 @@ class Course:
         await Records(self.blobs, folder).send(self.queue, messages)
 
     async def grade(self, batch: str = "hw1", **verdicts: str) -> None:
-        """Commit and tell results: a job's verdict, with its points in ``verdict:points``, or its status."""
+        """Commit and tell results: a job's verdict, with its points in ``verdict:points``, or its status.
+
+        The job's one case has the verdict too, unless another stands behind: ``verdict:points:of the case``.
+        """
         for job_id, verdict in verdicts.items():
-            word, _, points = verdict.partition(":")
-            graded: dict[str, Any] = (
-                {"status": word}
-                if word in STATUSES
-                else {
-                    "status": "succeeded",
-                    "verdict": word,
-                    "score": Score(points=float(points or (word == "accepted")), of=2),
-                    "cases": (
-                        CaseResult.model_validate({"name": "adds", "verdict": word, "points": 0, "of": 2}),
-                    ),
-                }
-            )
+            graded = {"status": verdict} if verdict in STATUSES else _graded(*verdict.split(":"))
             ended = result(job_id, batch, **graded)
             await self.blobs.put(f"results/{batch}/{job_id}/result.json", ended.model_dump_json().encode())
             await self.blobs.append(f"results/{batch}/_batch/progress-00000.jsonl", ended.progress_line())
@@ -79,3 +70,9 @@ class Course:
     def sent(self) -> dict[str, dict[str, Any]]:
         """The jobs in the queue, by the ids of their messages."""
         return {name: json.loads(body) for name, body in self.queue.messages.items()}
+
+
+def _graded(verdict: str, points: str = "", case: str = "") -> dict[str, Any]:
+    cases = CaseResult.model_validate({"name": "adds", "verdict": case or verdict, "points": 0, "of": 2})
+    score = Score(points=float(points or verdict == "accepted"), of=2)
+    return {"status": "succeeded", "verdict": verdict, "score": score, "cases": (cases,)}

@@ -135,6 +135,19 @@ async def test_programs_that_are_not_always_graded_alike_are_named_with_the_case
     assert each.cases == {"adds": ("accepted", "time_limit")}
 
 
+async def test_cases_that_vary_under_one_verdict_are_seen() -> None:
+    course = Course()
+    await course.graded(a="accepted", b="accepted")
+    numbers = await runs(
+        course,
+        {"a": "partial:1:time_limit", "b": "partial:1:time_limit"},
+        {"a": "partial:1:wrong_answer", "b": "partial:1:time_limit"},
+    )
+    views = [await seen(course.blobs, await generation(course.blobs, FOLDER, number)) for number in numbers]
+    (each,) = await unstable(course.blobs, views)
+    assert (each.id, each.cases) == ("a", {"adds": ("time_limit", "wrong_answer")})
+
+
 async def test_what_was_not_graded_in_a_run_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     course = Course()
     await course.graded(a="accepted", b="accepted")

@@ -13,6 +13,7 @@ from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_dead_letters import ended
 from worker.batch import BatchError, Entry, Folder, register
+from worker.clock import now
 from worker.committing import Committer
 from worker.completion import (
     FORGETTING_SECONDS,
@@ -82,9 +83,9 @@ class Worker:
 
 
 def result(job_id: str, batch: str = "hw1", **fields: Any) -> Result:  # noqa: ANN401 - Result's own
-    now, producer = datetime.now(UTC), Producer(version="1", instance="i")
+    moment, producer = datetime.now(UTC), Producer(version="1", instance="i")
     whole: dict[str, Any] = {"status": "succeeded", "worker": producer} | fields
-    return Result(id=job_id, batch=batch, started_at=now, finished_at=now, **whole)
+    return Result(id=job_id, batch=batch, started_at=moment, finished_at=moment, **whole)
 
 
 async def for_a_while(*running: Any, seconds: float) -> None:  # noqa: ANN401 - coroutines
@@ -133,8 +134,11 @@ async def test_while_jobs_end_one_after_another_nobody_looks() -> None:
     ids = [f"s{number:02}" for number in range(40)]
     await fleet.submit(*ids)
     calls = Calls()
-    await for_a_while(fleet.worker(calls).work(*ids, pause=0.5), seconds=19)
-    assert set(calls.made) == {"create", "append"}, "but for the commits themselves"
+    working = asyncio.create_task(fleet.worker(calls).work(*ids, pause=0.5))
+    await asyncio.sleep(19)
+    assert set(calls.made) == {"create", "append"}, "what the commits themselves take"
+    working.cancel()
+    await asyncio.wait({working})
 
 
 async def test_a_worker_that_dies_after_the_last_line_is_stood_in_for_by_another() -> None:
@@ -142,6 +146,29 @@ async def test_a_worker_that_dies_after_the_last_line_is_stood_in_for_by_another
     await fleet.submit("a", "b")
     await for_a_while(fleet.worker().work("a"), fleet.worker().commit_and_die("b", after=30), seconds=100)
     assert fleet.record
+
+
+async def test_a_worker_that_stops_right_after_the_last_result_writes_it_in_leaving() -> None:
+    fleet = Fleet()
+    await fleet.submit("a")
+    await for_a_while(fleet.worker().work("a", pause=1), seconds=1.5)
+    assert fleet.record
+
+
+async def test_a_worker_that_stops_does_not_wait_for_a_store_that_hangs() -> None:
+    fleet = Fleet()
+    await fleet.submit("a")
+    calls = Calls()
+    worker = fleet.worker(calls)
+    await worker.commit("a")
+    calls.hang("names")
+    looking = asyncio.create_task(worker.completions.run())
+    await asyncio.sleep(0.5)
+    began = now()
+    looking.cancel()
+    await asyncio.wait({looking})
+    assert now() - began < 2
+    assert fleet.record is None
 
 
 async def test_when_all_have_died_whoever_watches_writes_it() -> None:
