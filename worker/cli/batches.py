@@ -69,4 +69,4 @@ def table(found: Sequence[Summary]) -> Iterator[str]:
 def _counts(summary: Summary) -> str:
     if summary.generations == 1:
         return ""
-    return f"generation {', then '.join(map(str, summary.counts))} of {summary.generations}"
+    return f"generation {summary.counts[0]} of {summary.generations}"

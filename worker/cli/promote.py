@@ -15,10 +15,11 @@ from worker.completion import is_complete
 from worker.generations import Generations, change_generations, refuse_generation
 from worker.outcomes import outcomes
 from worker.settings import ClientSettings, load
-from worker.views import generation
+from worker.views import counting, generation
 
 if TYPE_CHECKING:
     from worker.batch import Store
+    from worker.views import View
 
 
 @click.command(
@@ -39,8 +40,8 @@ def command(batch: str, number: int | None, *, undo: bool) -> None:
     run(_promote(batch, number))
 
 
-async def promote(store: Store, folder: Folder, number: int | None) -> tuple[Generations, int]:
-    """Make a generation count, or with None undo that; the record then, and the jobs that have no grade.
+async def promote(store: Store, folder: Folder, number: int | None) -> tuple[View, int]:
+    """Make a generation count, or with None undo that; what counts then, and its jobs that are not graded.
 
     Raises:
         BatchError: there is no such batch or generation, it is not complete, or there is nothing to undo.
@@ -49,29 +50,24 @@ async def promote(store: Store, folder: Folder, number: int | None) -> tuple[Gen
     at, ungraded = datetime.now(UTC), 0
     if number is None:
         await generation(store, folder, 1)
-        return await change_generations(store, folder, lambda record: record.undone(at)), 0
+        record = await change_generations(store, folder, lambda record: record.undone(at))
+        return await counting(store, folder, record.counted), 0
     view = await generation(store, folder, number)
     if number > 1:
         await _check_complete(store, view.folder, number)
         found = await outcomes(store, view.places)
         ungraded = sum(not outcome.is_graded for outcome in found.values())
     change = partial(Generations.promoted, number=number, at=at)
-    return await change_generations(store, folder, change), ungraded
-
-
-def said(record: Generations) -> str:
-    """What counts now, in a line."""
-    first, *others = record.counted
-    rest = f"; jobs that it does not have: generation {', then '.join(map(str, others))}" if others else ""
-    return f"{record.batch}: generation {first} counts now{rest}"
+    record = await change_generations(store, folder, change)
+    return await counting(store, folder, record.counted), ungraded
 
 
 async def _promote(batch: str, number: int | None) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     async with open_client(settings) as client:
-        record, ungraded = await promote(client.blobs, Folder(settings.results_container, batch), number)
-    click.echo(said(record), err=True)
+        view, ungraded = await promote(client.blobs, Folder(settings.results_container, batch), number)
+    click.echo(f"{batch}: {view.title} counts now", err=True)
     if ungraded:
         click.echo(f"  {ungraded} of its jobs are not graded: jsworker retry {batch}", err=True)
     if number is not None and number != 1:
