@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from worker.outcomes import outcomes, read_result
+from worker.outcomes import outcomes
+from worker.report import MAX_RESULT_BYTES
+from worker.result import Result
 from worker.together import together
 
 if TYPE_CHECKING:
@@ -187,15 +189,16 @@ def _is_doubtful(grades: Sequence[tuple[str, float | None]]) -> bool:
 async def _looked_into(store: Store, runs: Sequence[Seen], entry: Entry) -> Unstable:
     graded = [run for run in runs if _grade(run, entry.id)]
     verdicts = tuple((run.view.numbers[0], run.word(entry.id), run.points(entry.id)) for run in graded)
-    results = [await read_result(store, run.view.places[entry.id], entry.id) for run in graded]
-    return Unstable(entry.id, display_name(entry), verdicts, _varying([each for each in results if each]))
+    results = [await store.read(run.view.result(entry.id), limit=MAX_RESULT_BYTES) for run in graded]
+    cases = _varying(Result.model_validate_json(content.data) for content in results)
+    return Unstable(entry.id, display_name(entry), verdicts, cases)
 
 
-def _varying(results: Sequence[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+def _varying(results: Iterable[Result]) -> dict[str, tuple[str, ...]]:
     seen_in: dict[str, Counter[str]] = {}
     for result in results:
-        for case in result.get("cases") or ():
-            seen_in.setdefault(case["name"], Counter())[case["verdict"]] += 1
+        for case in result.cases:
+            seen_in.setdefault(case.name, Counter())[case.verdict] += 1
     return {
         name: tuple(verdict for verdict, _ in counts.most_common())
         for name, counts in seen_in.items()

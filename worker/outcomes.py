@@ -11,8 +11,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from worker.batch import MAX_MANIFEST_BYTES
 from worker.faults import BlobMissing
+from worker.report import MAX_RESULT_BYTES
+from worker.result import Result
 from worker.together import together
 from worker.watching import LINES_AT_ONCE
 
@@ -22,7 +26,8 @@ if TYPE_CHECKING:
     from worker.batch import Folder, Store
 
 REPLACEABLE = frozenset({"rejected", "infrastructure_failed"})
-NOT_GRADED = frozenset({"infrastructure_failed", "cancelled"})
+UNREADABLE = "unreadable"  # in a result's place is something that no worker has written
+NOT_GRADED = frozenset({"infrastructure_failed", "cancelled", UNREADABLE})
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,14 @@ def outcome_of(document: dict[str, Any]) -> Outcome:
     return outcome if outcome.is_graded else Outcome(outcome.id, outcome.status, outcome.verdict)
 
 
+def outcome_in(data: bytes, job_id: str) -> Outcome:
+    """The outcome in what lies where a job's result is, whatever that is."""
+    try:
+        return outcome_of(Result.model_validate_json(data).model_dump())
+    except ValidationError:
+        return Outcome(job_id, UNREADABLE)
+
+
 async def outcomes(store: Store, places: Mapping[str, Folder]) -> dict[str, Outcome]:
     """How jobs ended, by their ids; those that have no result are left out.
 
@@ -94,22 +107,19 @@ async def told(store: Store, folder: Folder) -> dict[str, Outcome]:
     return found
 
 
-async def read_result(store: Store, folder: Folder, job_id: str) -> dict[str, Any] | None:
-    """A job's result; None when there is none."""
-    try:
-        data = (await store.read(folder.result(job_id), limit=MAX_MANIFEST_BYTES)).data
-    except BlobMissing:
-        return None
-    document: dict[str, Any] = json.loads(data)
-    return document
-
-
 async def _of_batch(store: Store, folder: Folder, ids: Sequence[str]) -> dict[str, Outcome]:
     lines = await told(store, folder)
     doubtful = [job_id for job_id in ids if job_id not in lines or not lines[job_id].is_final]
-    read = await together(lambda job_id: read_result(store, folder, job_id), doubtful)
-    results = {job_id: outcome_of(result) for job_id, result in zip(doubtful, read, strict=True) if result}
+    read = await together(lambda job_id: _read(store, folder, job_id), doubtful)
+    results = {job_id: outcome for job_id, outcome in zip(doubtful, read, strict=True) if outcome}
     return {job_id: lines[job_id] for job_id in ids if job_id in lines} | results
+
+
+async def _read(store: Store, folder: Folder, job_id: str) -> Outcome | None:
+    try:
+        return outcome_in((await store.read(folder.result(job_id), limit=MAX_RESULT_BYTES)).data, job_id)
+    except BlobMissing:
+        return None
 
 
 def _lines(data: bytes) -> Iterator[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from worker.batch import BatchError
 from worker.cancelling import is_marked
 from worker.faults import BlobMissing
 from worker.messages import Outgoing, with_history
-from worker.outcomes import outcome_of, outcomes
+from worker.outcomes import outcome_in, outcomes
 from worker.records import Records
 from worker.report import MAX_RESULT_BYTES
 from worker.settlement import History
@@ -129,7 +128,7 @@ async def _failure(store: Store, folder: Folder, job_id: str) -> str | None:
         content = await store.read(folder.result(job_id), limit=MAX_RESULT_BYTES)
     except BlobMissing:
         return None
-    return content.etag if is_platforms(outcome_of(json.loads(content.data))) else None
+    return content.etag if is_platforms(outcome_in(content.data, job_id)) else None
 
 
 def _message(job: Recorded, etag: str) -> Outgoing:

@@ -10,7 +10,6 @@ import click
 from worker.app import open_browser, open_client
 from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, quiet_logs, run
-from worker.completion import complete
 from worker.explaining import counted, moment
 from worker.reconciling import Missing, compare, repair
 from worker.report import printable
@@ -60,8 +59,6 @@ async def _reconcile(batch: str, *, repairs: bool, as_json: bool, everything: bo
     async with open_client(settings) as client, open_browser(settings) as browser:
         found = await compare(client.blobs, browser, folder)
         done = await repair(client.blobs, client.sender, folder, found) if repairs else None
-        if repairs and not found.missing:
-            await complete(client.blobs, folder)  # the workers that had to record it may be gone
     if as_json:
         click.echo(json.dumps(document(batch, found, done)))
     else:

@@ -40,6 +40,15 @@ async def test_a_result_whose_line_is_missing_is_read_and_what_has_none_is_left_
     assert await read(course, "a", "b") == {"a": "failed"}
 
 
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"by": "somebody else"}', b"\xff"])
+async def test_what_is_no_result_is_no_grade_and_no_error(data: bytes) -> None:
+    course = Course()
+    await course.submit("a")
+    await course.blobs.create(FOLDER.result("a"), data)
+    (outcome,) = (await outcomes(course.blobs, {"a": FOLDER})).values()
+    assert (outcome.word, outcome.is_graded) == ("unreadable", False)
+
+
 async def test_each_job_is_looked_for_in_its_place() -> None:
     course = Course()
     await course.graded(a="wrong_answer", b="wrong_answer")
