@@ -115,10 +115,13 @@ class _Noted:
     pause: float = QUIET_SECONDS
     progress: Progress | None = None
     records: Finished | None = None
+    has_manifest: bool = True
 
     @property
     def least_pause(self) -> float:
-        """The more there is to read, the longer."""
+        """The more there is to read, the longer; longest where there is no manifest to go by."""
+        if not self.has_manifest:
+            return LONGEST_PAUSE_SECONDS
         return max(QUIET_SECONDS, self.records.size / _BYTES_A_SECOND if self.records else 0.0)
 
 
@@ -174,7 +177,8 @@ class Completions:
             async with asyncio.timeout(LOOK_SECONDS):
                 is_done = await self._is_done(Folder(self._container, batch), noted)
         except BatchError:
-            is_done = False  # it has no manifest: its jobs come from elsewhere
+            noted.has_manifest = is_done = False  # its jobs come from elsewhere
+            noted.pause = noted.least_pause
         except Exception as error:  # noqa: BLE001 - see above
             log.warning("completion_unknown", batch=batch, reason=str(error) or type(error).__name__)
             is_done = False
@@ -189,6 +193,7 @@ class Completions:
             if await read_completion(self._store, folder):
                 return True
             noted.progress = Progress(entry.id for entry in await read_manifest(self._store, folder))
+            noted.has_manifest = True
             noted.records = Finished(self._store, folder)
         if await noted.records.read(noted.progress):
             noted.news_at, noted.pause = now(), noted.least_pause

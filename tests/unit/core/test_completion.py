@@ -253,9 +253,11 @@ async def test_jobs_that_are_added_before_the_record_is_written_are_waited_for()
 
 
 async def test_jobs_that_come_from_elsewhere_make_no_trouble(quiet: list[EventDict]) -> None:
-    fleet = Fleet()
-    await for_a_while(fleet.worker().work("a", "b"), seconds=100)
+    fleet, calls = Fleet(), Calls()
+    ids = [f"s{number:02}" for number in range(40)]
+    await for_a_while(fleet.worker(calls).work(*ids, pause=2), seconds=200)
     assert (fleet.record, quiet) == (None, [])
+    assert calls.made.count("read") < 10, "though there is quiet after each of them"
     with pytest.raises(BatchError):
         await complete(fleet.blobs, FOLDER)
 
