@@ -52,7 +52,10 @@ class Selection:
             )
 
     async def _surveyed(self, view: View, ids: Sequence[str]) -> list[str]:
-        """The jobs, or those whose cases change if these are asked for; all of them can be sent again."""
+        """The jobs that can be sent again; if these are asked for, those of them whose cases change.
+
+        A submission that was rejected before it was sent has a result and no record: it stays as it is.
+        """
         recorded, taking, changing = set[str](), set[str](), set[str]()
         async for found in documents(self._store, view, ids):
             for document in found:
@@ -61,19 +64,24 @@ class Selection:
                     taking.add(document["id"])
                 if self._only == "changed" and await self._cases.change(document):
                     changing.add(document["id"])
-        self._check_surveyed(ids, recorded, taking)
-        return [job_id for job_id in ids if job_id in changing] if self._only == "changed" else list(ids)
+        await self._check_recorded(view, [job_id for job_id in ids if job_id not in recorded])
+        self._check_taking(recorded, taking)
+        wanted = changing if self._only == "changed" else recorded
+        return [job_id for job_id in ids if job_id in wanted]
 
-    def _check_surveyed(self, ids: Sequence[str], recorded: set[str], taking: set[str]) -> None:
+    async def _check_recorded(self, view: View, unrecorded: Sequence[str]) -> None:
         batch = self._folder.batch
-        if missing := [job_id for job_id in ids if job_id not in recorded]:
+        ended = await outcomes(self._store, {job_id: view.places[job_id] for job_id in unrecorded})
+        if missing := [job_id for job_id in unrecorded if job_id not in ended]:
             raise BatchError(
                 f"{len(missing)} jobs of {batch!r} were never recorded, since submitting it was cut off: "
                 f"{_listed(missing)}; run that jsworker submit again first"
             )
-        if self._cases.are_given and ids and not taking:
+
+    def _check_taking(self, recorded: set[str], taking: set[str]) -> None:
+        if self._cases.are_given and recorded and not taking:
             raise BatchError(
-                f"each of these jobs of {batch!r} has cases of its own, which a cases file does not replace: "
+                f"each of these jobs of {self._folder.batch!r} has cases of its own, which a cases file does not replace: "
                 "submit them with the new cases to a batch of another name"
             )
 

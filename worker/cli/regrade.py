@@ -148,7 +148,9 @@ def _loaded(cases: Path | None, settings: ClientSettings) -> SharedCases | None:
 def _nothing(only: Only) -> str:
     if only == "failed":
         return "all that has a result was accepted; there is nothing to run again"
-    return "no job's cases change; there is nothing to run again"
+    if only == "changed":
+        return "no job's cases change; there is nothing to run again"
+    return "none of these was ever sent, since they were rejected before; there is nothing to run again"
 
 
 def _advise(batch: str, begun: Generation) -> None:

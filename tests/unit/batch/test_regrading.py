@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.batch.graded import FIRST, FOLDER, OLD_CASES, SECOND, Course
-from worker.batch import BatchError, Folder
+from worker.batch import BatchError, Entry, Folder, register
 from worker.cancelling import mark, marker
 from worker.faults import InfrastructureFault
 from worker.generations import change_generations, read_generations
@@ -231,6 +231,16 @@ async def test_a_large_batch_is_sent_in_chunks() -> None:
     assert len(await course.ids("hw1.g2")) == 150
     assert sum(course.blobs.appends.values()) - before == 2 * 3
     assert len(await Records(course.blobs, Folder("results", "hw1.g2")).sent()) == 150
+
+
+async def test_what_was_rejected_before_it_was_sent_stays_as_it_is() -> None:
+    course = Course()
+    await course.graded(a="wrong_answer")
+    await register(course.blobs, FOLDER, [Entry("empty", "0")])
+    await course.grade(empty="rejected")
+    await course.regrade()
+    assert await course.ids("hw1.g2") == ["a"]
+    assert await course.regrade(Request(only=("empty",))) == []
 
 
 @pytest.mark.parametrize(
