@@ -81,8 +81,8 @@ class Selection:
     def _check_taking(self, recorded: set[str], taking: set[str]) -> None:
         if self._cases.are_given and recorded and not taking:
             raise BatchError(
-                f"each of these jobs of {self._folder.batch!r} has cases of its own, which a cases file does not replace: "
-                "submit them with the new cases to a batch of another name"
+                f"each of these jobs of {self._folder.batch!r} has cases of its own, which a cases file "
+                "does not replace: submit them with the new cases to a batch of another name"
             )
 
 
