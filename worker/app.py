@@ -14,6 +14,7 @@ from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.cancelling import Cancellations
 from worker.committing import Committer
+from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder, Sweeper
 from worker.faults import AlreadyCommitted, BlobMissing, CapacityFault, InfrastructureFault
@@ -53,8 +54,10 @@ TOOLS_PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True)
 class DeadLetterTools:
-    """What a command needs that looks at dead letters, runs their jobs again or removes them."""
+    """What a command needs that looks at dead letters, runs jobs again or removes their letters."""
 
+    blobs: Blobs
+    sender: Sender
     browser: Browser
     queue: DeadLetterQueue
     committer: Committer
@@ -107,7 +110,8 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         stack.push_async_callback(queue.close)
         container = settings.results_container
         committer = Committer(blobs, container, Progress(blobs, container), TOOLS_PATIENCE_SECONDS)
-        yield DeadLetterTools(browser, queue, committer, Recorder(committer, socket.gethostname()))
+        recorder = Recorder(committer, socket.gethostname())
+        yield DeadLetterTools(blobs, sender, browser, queue, committer, recorder)
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
@@ -141,8 +145,11 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
         InfrastructureFault,
     )
     identifiers = Identifiers(secret, scope)
-    services = _services(settings, blobs, SessionLeases(pool, permits, identifiers, settings), vitals)
-    duties = _queue_duties(services, links)
+    completions = Completions(blobs, settings.results_container)
+    committer = _committer(settings, blobs, completions)
+    leases = SessionLeases(pool, permits, identifiers, settings)
+    services = _services(settings, blobs, committer, leases, vitals)
+    duties = [*_queue_duties(services, links), completions.run]
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)
@@ -194,13 +201,20 @@ def _receivers(services: Services, links: _Links, duties: list[Duty]) -> Callabl
     return lambda: links.kept(Receiver(servicebus, queue, sender, opening, watch))
 
 
-def _services(settings: WorkerSettings, blobs: Blobs, leases: SessionLeases, vitals: Vitals) -> Services:
+def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions) -> Committer:
     container, patience = settings.results_container, settings.wait_in_hand_seconds
+    return Committer(blobs, container, Progress(blobs, container), patience, completions.committed)
+
+
+def _services(
+    settings: WorkerSettings, blobs: Blobs, committer: Committer, leases: SessionLeases, vitals: Vitals
+) -> Services:
+    container = settings.results_container
     return Services(
         store=blobs,
         inputs=InputFetcher(blobs, settings),
         leases=leases,
-        committer=Committer(blobs, container, Progress(blobs, container), patience),
+        committer=committer,
         breaker=Breaker("services", vitals),
         company=Company(),
         suspects=Suspects(blobs, container),

@@ -14,7 +14,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import ContentSettings
-from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
+from azure.storage.blob.aio import BlobLeaseClient, BlobPrefix, BlobServiceClient
 
 from worker.blob_faults import code_of, mapped, mapped_lease
 from worker.faults import (
@@ -137,6 +137,18 @@ class Blobs:
                 name_starts_with=prefix
             ):
                 yield name
+
+    async def folders(self, container: str) -> list[str]:
+        """What stands before the first ``/`` in the names of a container's blobs, each once and in order."""
+        with mapped(container):
+            found = self._service.get_container_client(container).walk_blobs(delimiter="/")
+            return [each.name.rstrip("/") async for each in found if isinstance(each, BlobPrefix)]
+
+    async def created(self, container: str, prefix: str) -> dict[str, datetime]:
+        """When the blobs were created whose names begin with a prefix, by their names."""
+        with mapped(container):
+            blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
+            return {blob.name: blob.creation_time async for blob in blobs}
 
     async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
         """The names of those that were last written before a time."""

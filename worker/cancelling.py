@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import structlog
 
 from worker.clock import now
-from worker.faults import AlreadyCommitted
+from worker.faults import AlreadyCommitted, BlobMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +36,12 @@ class Creates(Protocol):
     async def create(self, blob: str, data: bytes, *, content_type: str = ...) -> str: ...  # noqa: D102
 
 
+class Reads(Protocol):
+    """What is needed of the blob store to know of one batch; see ``worker.blobs.Blobs``."""
+
+    async def read(self, blob: str, *, limit: int) -> object: ...  # noqa: D102
+
+
 def marker(container: str, batch: str, job_id: str | None = None) -> str:
     """The blob, as ``container/name``, whose presence cancels a batch, or one of its jobs."""
     return f"{container}/{MARKERS}{batch}" + (f"/{job_id}" if job_id else "")
@@ -45,6 +51,15 @@ async def mark(store: Creates, blob: str) -> None:
     """Write a marker; done too when it is there."""
     with suppress(AlreadyCommitted):
         await store.create(blob, b"", content_type="text/plain")
+
+
+async def is_marked(store: Reads, container: str, batch: str) -> bool:
+    """Whether a batch as a whole is cancelled."""
+    try:
+        await store.read(marker(container, batch), limit=0)
+    except BlobMissing:
+        return False
+    return True
 
 
 class Cancellations:

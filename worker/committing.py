@@ -38,11 +38,26 @@ class Store(Reads, Protocol):
 
 
 class Committer:
-    """Commits results and tells the batch's progress blob of each, at least once."""
+    """Commits results and tells the batch's progress blob of each, at least once.
 
-    def __init__(self, store: Store, container: str, progress: Progress, patience_seconds: float) -> None:
+    Args:
+        store: the blobs.
+        container: of the results.
+        progress: the batches' progress blobs.
+        patience_seconds: how long a call waits in hand while the store is out of reach.
+        on_told: hears the batch of each result that is told.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        container: str,
+        progress: Progress,
+        patience_seconds: float,
+        on_told: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store, self._container, self._progress = store, container, progress
-        self._patience = patience_seconds
+        self._patience, self._on_told = patience_seconds, on_told
 
     async def commit(self, result: Result, attempt: str, replaces: str | None = None) -> None:
         """Write the result unless there is one; while the store is out of reach this waits in hand.
@@ -124,6 +139,7 @@ class Committer:
 
     async def _tell(self, batch: str, line: bytes) -> None:
         await self._patiently(lambda: self._progress.add(batch, line))
+        self._on_told(batch)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         return await with_patience(call, self._patience, CapacityFault, InfrastructureFault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -41,6 +41,11 @@ class Outgoing:
     message_id: str
     properties: dict[str | bytes, Property] = field(default_factory=dict)
     delay_seconds: float = 0
+
+
+def with_history(message: Outgoing, history: History) -> Outgoing:
+    """A message of our own for a job that has been through something already."""
+    return replace(message, properties={**message.properties, _HISTORY: json.dumps(asdict(history))})
 
 
 def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delivery:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 from pydantic import ValidationError
 
 from worker.batch import read_manifest
+from worker.completion import complete
 from worker.progress import Progress
 from worker.records import Records, recorded_ids
 from worker.report import MAX_RESULT_BYTES
@@ -125,7 +126,7 @@ async def compare(
 
 
 async def repair(store: Store, queue: Queue, folder: Folder, found: Comparison) -> Repaired:
-    """Send again what is nowhere, and write the progress lines that are missing.
+    """Send again what is nowhere, and write the progress lines that are missing, and that all is done if so.
 
     Harmless if an original turns up after all: only one result of a job can ever be committed.
     """
@@ -136,6 +137,8 @@ async def repair(store: Store, queue: Queue, folder: Folder, found: Comparison) 
             await records.send(queue, {job.id: job.again() for job in chunk})
             sent += [job.id for job in chunk]
     told = await _tell(store, folder, found.untold)
+    if not found.missing:
+        await complete(store, folder)  # the workers that were to do so may be gone
     return Repaired(tuple(sent), tuple(sorted(set(found.nowhere).difference(sent))), told)
 
 

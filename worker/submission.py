@@ -11,7 +11,7 @@ from worker.faults import JobRejected, SubmissionUnusable
 from worker.folders import is_archive, is_program
 from worker.handed_in import KINDS, Found, HandedIn, Layout, found_in, told, unread
 from worker.job import DEFAULT_BATCH, identity, validate_job
-from worker.names import printable
+from worker.report.text import printable
 from worker.settings import MAX_CASES_BYTES
 from worker.shared_cases import shared_cases
 from worker.strict_json import parse_json

@@ -17,6 +17,7 @@ SOONEST_SECONDS = 0.2
 LATEST_SECONDS = 2.0
 QUIET_SECONDS = 10.0
 LOOKED_FOR = 200
+LINES_AT_ONCE = 500
 _BYTES_A_SECOND = 1 << 20  # what a second is taken to read of records that are read again and again
 
 
@@ -28,11 +29,17 @@ class Progress:
         self.total = len(self.waiting)
         self.statuses: Counter[str] = Counter()
         self.verdicts: Counter[str] = Counter()
+        self._ungraded: Counter[str] = Counter()
 
     @property
     def done(self) -> int:
         """How many jobs have a result."""
         return self.total - len(self.waiting)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many came to what: each job by its verdict, or by its status where it has none."""
+        return self.verdicts + self._ungraded
 
     def take(self, line: bytes) -> bool:
         """Count a line of a record, or a result; False when it says nothing new."""
@@ -43,6 +50,8 @@ class Progress:
         self.statuses[result["status"]] += 1
         if result.get("verdict"):
             self.verdicts[result["verdict"]] += 1
+        else:
+            self._ungraded[result["status"]] += 1
         return True
 
 
@@ -79,7 +88,7 @@ async def follow(
 ) -> AsyncGenerator[Progress]:
     """The progress of a batch after each look at it, until all of its jobs have a result."""
     progress = Progress(ids)
-    records = _Records(store, folder)
+    records = Finished(store, folder)
     wait, quiet, patience = SOONEST_SECONDS, 0.0, QUIET_SECONDS
     while True:
         news = await records.read(progress)
@@ -95,7 +104,7 @@ async def follow(
         await pause(wait)
 
 
-class _Records:
+class Finished:
     """The records of finished jobs, and how far each was read."""
 
     def __init__(self, store: Store, folder: Folder) -> None:
@@ -104,6 +113,7 @@ class _Records:
 
     @property
     def size(self) -> int:
+        """How many bytes a look reads."""
         return sum(self._read.values())
 
     async def read(self, progress: Progress) -> bool:
@@ -114,7 +124,9 @@ class _Records:
             end = data.rfind(b"\n") + 1
             lines = data[self._read.get(name, 0) : end].splitlines()
             self._read[name] = end
-            news |= sum(progress.take(line) for line in lines) > 0
+            for start in range(0, len(lines), LINES_AT_ONCE):
+                news |= sum(progress.take(line) for line in lines[start : start + LINES_AT_ONCE]) > 0
+                await asyncio.sleep(0)  # a worker has jobs beside this
         return news
 
 

@@ -16,14 +16,13 @@ from worker import log
 from worker.app import open_client, run_worker
 from worker.batch import BatchError, Folder, read_manifest
 from worker.cli.local import sessions_by_default
-from worker.cli.progress import show
+from worker.cli.progress import show_complete
 from worker.cli.running import log_to
 from worker.cli.submit import send
 from worker.local.background import running
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
 from worker.settings import PREFIX, WorkerSettings, load
-from worker.watching import follow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -105,7 +104,7 @@ async def completed(services: Services, jobs: Sequence[Candidate]) -> list[str]:
     client, folder = services.client, services.folder
     await send(client.blobs, client.sender, services.settings, folder.batch, jobs)
     ids = [entry.id for entry in await read_manifest(client.blobs, folder)]
-    await show(folder.batch, follow(client.blobs, folder, ids))
+    await show_complete(client.blobs, folder, ids)
     return ids
 
 

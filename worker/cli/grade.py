@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
+from worker.cli.diff import report_unstable
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.local import STATE
+from worker.cli.regrade import REPEAT, follow_all
+from worker.cli.regrade import send as regrade
 from worker.cli.results import report, reporting_options
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, run
 from worker.cli.submit import CASES, Sources
 from worker.faults import ServiceFault
+from worker.regrading import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.cli.batch_run import Services
     from worker.cli.results import Reporting
 
 
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 @reporting_options
 @LOCAL
 @click.option("--strict", is_flag=True, help="Exit with 3 unless all succeeded and were accepted.")
+@REPEAT
 @MAX_SESSIONS
 @STATE
 @VERBOSE
@@ -55,6 +61,7 @@ def command(  # noqa: PLR0913 - the options
     batch: str | None,
     reporting: Reporting,
     strict: bool,
+    repeat: int | None,
     **options: Any,  # noqa: ANN401 - those of BatchRun
 ) -> None:
     """Submit, run, watch and report in one.
@@ -67,17 +74,33 @@ def command(  # noqa: PLR0913 - the options
     sources.check()
     name = batch or new_name("grade")
     batch_run = BatchRun(batch=name, again=f"run it again with --batch {name}", **options)
-    run(_grade(batch_run, sources, reporting, strict=strict))
+    run(_grade(batch_run, sources, reporting, repeat, strict=strict))
 
 
-async def _grade(run: BatchRun, sources: Sources, reporting: Reporting, *, strict: bool) -> int:
+async def _grade(
+    run: BatchRun, sources: Sources, reporting: Reporting, repeat: int | None, *, strict: bool
+) -> int:
     jobs = sources.candidates(run.batch, keep_invalid=True)
+
+    async def work(services: Services) -> tuple[list[str], list[int]]:
+        ids = await completed(services, jobs)
+        return ids, await _repeated(repeat, services) if repeat else []
+
     try:
-        async with beside_worker(run, partial(completed, jobs=jobs)) as (services, ids):
-            outcome = await report(services.client.blobs, services.folder, ids, reporting)
+        async with beside_worker(run, work) as (services, (ids, runs)):
+            blobs, folder = services.client.blobs, services.folder
+            outcome = await report(blobs, folder, ids, reporting)
+            varying = await report_unstable(blobs, folder, runs, sys.stderr) if runs else 0
     except (asyncio.CancelledError, ServiceFault, ExceptionGroup):
         click.echo(f"jsworker: stopped; to go on, {run.again}", err=True)
         raise
     if outcome.missing:
         return UNDONE
-    return SHORT if strict and outcome.short else 0
+    return SHORT if strict and (outcome.short or varying) else 0
+
+
+async def _repeated(runs: int, services: Services) -> list[int]:
+    """The generations of all runs; those after the first are begun once, however often the command is run."""
+    series = await regrade(services.client, services.folder, Request(runs=runs - 1), anew=False)
+    await follow_all(services.client, services.folder, series)
+    return [1, *(each.number for each in series)]

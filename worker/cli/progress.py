@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from worker.watching import Pace
+from worker.completion import complete
+from worker.watching import Pace, follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
 
+    from worker.batch import Folder, Store
     from worker.watching import Progress
 
 LINE_SECONDS = 5.0
@@ -29,6 +31,12 @@ async def show(batch: str, looks: AsyncGenerator[Progress]) -> None:
             await _bar(batch, looks, console)
         else:
             await _lines(batch, looks)
+
+
+async def show_complete(store: Store, folder: Folder, ids: Iterable[str]) -> None:
+    """Show a batch's progress until it is complete, and see to it that this is on record."""
+    await show(folder.batch, follow(store, folder, ids))
+    await complete(store, folder)
 
 
 async def _bar(batch: str, looks: AsyncGenerator[Progress], console: Console) -> None:
@@ -63,8 +71,8 @@ def _note(progress: Progress, pace: Pace) -> str:
     left = pace.seconds_left(progress.total)
     if left and progress.waiting:
         parts.append(f"{_duration(left)} left")
-    counts = progress.statuses + progress.verdicts
-    return ", ".join(parts + [f"{count} {word.replace('_', ' ')}" for word, count in counts.most_common()])
+    counts = progress.counts.most_common()
+    return ", ".join(parts + [f"{count} {word.replace('_', ' ')}" for word, count in counts])
 
 
 def _duration(seconds: float) -> str:

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.app import open_client
-from worker.batch import Folder, read_manifest
+from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, output, quiet_logs, run
 from worker.report.formats import FORMATS, Report
 from worker.report.reading import Outcome, write
 from worker.report.standing import name_of
 from worker.settings import ClientSettings, load
+from worker.views import counting, generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from worker.batch import Store
+    from worker.report.reading import Places
+    from worker.views import View
 
 WIDTH_OF_FILES = 160
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -92,6 +95,7 @@ def _checked(reporting: Reporting) -> Reporting:
     "results",
     epilog=examples(
         "jsworker results hw1",
+        "jsworker results hw1 --generation 2",
         "jsworker results hw1 --format jsonl --out results.jsonl",
         "jsworker results hw1 --format jsonl | jq -r 'select(.status != \"succeeded\").id'",
         "jsworker results hw1 --format csv --out gradebook.csv",
@@ -100,17 +104,21 @@ def _checked(reporting: Reporting) -> Reporting:
 )
 @click.argument("batch", callback=batch_name)
 @reporting_options
-def command(batch: str, reporting: Reporting) -> None:
+@click.option(
+    "--generation", "number", type=click.IntRange(min=1), help="Not what counts, but this generation."
+)
+def command(batch: str, number: int | None, reporting: Reporting) -> None:
     """Show what came out of a batch, in the order its jobs were submitted.
 
+    Of a batch that was graded again, the results are shown that count (jsworker promote).
     The exit status is 1 while results are missing; those that are there are shown all the same.
     """
-    run(_results(batch, reporting))
+    run(_results(batch, number, reporting))
 
 
 async def report(
     store: Store,
-    folder: Folder,
+    places: Places,
     ids: Sequence[str],
     reporting: Reporting,
     names: Mapping[str, str] | None = None,
@@ -121,10 +129,10 @@ async def report(
     """
     outcome = Outcome()
     for part in reporting.parts:
-        writer = part.report(folder.batch, ids, names or {}).writer(part.form)
+        writer = part.report(places.batch, ids, names or {}).writer(part.form)
         hidden = part.form == "html" and part.hidden
         with output(part.out) as stream:
-            outcome = await write(store, folder, ids, writer, stream, hidden=hidden)
+            outcome = await write(store, places, ids, writer, stream, hidden=hidden)
     if reporting.page:
         click.echo(f"report: {reporting.page}", err=True)
     if missing := outcome.missing:
@@ -134,12 +142,20 @@ async def report(
     return outcome
 
 
-async def _results(batch: str, reporting: Reporting) -> int:
+async def _results(batch: str, number: int | None, reporting: Reporting) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     folder = Folder(settings.results_container, batch)
     async with open_client(settings) as client:
-        entries = await read_manifest(client.blobs, folder)
-        names = {entry.id: name_of(entry.id, entry.metadata) for entry in entries}
-        outcome = await report(client.blobs, folder, list(names), reporting, names)
+        view = await view_of(client.blobs, folder, number)
+        names = {entry.id: name_of(entry.id, entry.metadata) for entry in view.entries}
+        outcome = await report(client.blobs, view, list(names), reporting, names)
     return UNDONE if outcome.missing else 0
+
+
+async def view_of(store: Store, folder: Folder, number: int | None) -> View:
+    """The results to show; which they are is said unless they are the batch's first."""
+    view = await (generation(store, folder, number) if number else counting(store, folder))
+    if view.numbers != (1,):
+        click.echo(f"jsworker: {folder.batch}: {view.title}", err=True)
+    return view

@@ -8,10 +8,9 @@ import click
 
 from worker.app import open_client
 from worker.batch import BatchError, Folder, read_manifest
-from worker.cli.progress import show
+from worker.cli.progress import show_complete
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.settings import ClientSettings, load
-from worker.watching import follow
 
 
 @click.command("watch", epilog=examples("jsworker watch hw1", "jsworker watch hw1 --timeout 600"))
@@ -30,7 +29,7 @@ async def _watch(batch: str, seconds: float | None) -> int:
         entries = await read_manifest(client.blobs, folder)
         try:
             async with asyncio.timeout(seconds):
-                await show(batch, follow(client.blobs, folder, [entry.id for entry in entries]))
+                await show_complete(client.blobs, folder, [entry.id for entry in entries])
         except TimeoutError:
             raise BatchError(
                 f"after {seconds:g} s the batch {batch!r} is not complete: is a worker running?"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from worker.batch import Folder, Store
+    from worker.batch import Store
 
 MAX_RESULT_BYTES = 64 << 20
 READ_AHEAD = 16
@@ -28,6 +28,17 @@ class Outcome:
     written: int = 0
     missing: list[str] = field(default_factory=list)
     short: int = 0
+
+
+class Places(Protocol):
+    """Where a batch's results are: a ``worker.batch.Folder``, or a ``worker.views.View`` of several."""
+
+    @property
+    def batch(self) -> str:
+        """The name of the batch."""
+
+    def result(self, job_id: str) -> str:
+        """A job's result, as ``container/name``."""
 
 
 class Writer(Protocol):
@@ -47,7 +58,7 @@ class Writer(Protocol):
 
 
 async def write(  # noqa: PLR0913 - what is read, and how it is written
-    store: Store, folder: Folder, ids: Iterable[str], writer: Writer, out: TextIO, *, hidden: bool = False
+    store: Store, places: Places, ids: Iterable[str], writer: Writer, out: TextIO, *, hidden: bool = False
 ) -> Outcome:
     """Write a batch's results in the order of the ids, a few at a time in memory.
 
@@ -58,7 +69,7 @@ async def write(  # noqa: PLR0913 - what is read, and how it is written
     out.write(writer.begin())
     async with asyncio.TaskGroup() as group:
         for job_id in ids:
-            ahead.append((job_id, group.create_task(_result(store, folder, job_id, hidden=hidden))))
+            ahead.append((job_id, group.create_task(_result(store, places, job_id, hidden=hidden))))
             if len(ahead) == READ_AHEAD:
                 await _write_first(ahead, writer, out, outcome)
         while ahead:
@@ -84,8 +95,8 @@ async def _write_first(
     outcome.short += result["status"] != "succeeded" or result.get("verdict") not in {None, "accepted"}
 
 
-async def _result(store: Store, folder: Folder, job_id: str, *, hidden: bool) -> dict[str, Any] | None:
-    result = await _document(store, folder.result(job_id))
+async def _result(store: Store, places: Places, job_id: str, *, hidden: bool) -> dict[str, Any] | None:
+    result = await _document(store, places.result(job_id))
     if hidden and result and result.get("hidden_blob"):
         left = await _document(store, result["hidden_blob"]) or {}
         for index, case in enumerate(result.get("cases") or ()):

@@ -62,6 +62,12 @@ class Services:
             yield message
             receiver.complete_message(message)
 
+    def dead_letter(self, queue: str, reason: str) -> None:
+        """Make the queue's next message a dead letter."""
+        with self._bus() as bus, bus.get_queue_receiver(queue) as receiver:
+            (message,) = receiver.receive_messages(max_wait_time=10)
+            receiver.dead_letter_message(message, reason=reason)
+
     def dead_letters(self, queue: str) -> list[ServiceBusReceivedMessage]:
         return self.waiting(queue, "deadletter")
 

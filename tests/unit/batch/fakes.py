@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,17 @@ class MemoryBlobs:
             if blob.startswith(f"{container}/{prefix}"):
                 yield blob.removeprefix(f"{container}/")
 
+    async def folders(self, container: str) -> list[str]:
+        names = [name async for name in self.names(container, "")]
+        return sorted({name.partition("/")[0] for name in names if "/" in name})
+
+    async def created(self, container: str, prefix: str) -> dict[str, datetime]:
+        """Every blob is as old as its place in the order in which they were created."""
+        order = {
+            blob: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n) for n, blob in enumerate(self.blobs)
+        }
+        return {name: order[f"{container}/{name}"] async for name in self.names(container, prefix)}
+
     def text(self, blob: str) -> str:
         return self.blobs[blob].data.decode()
 
@@ -116,6 +127,7 @@ class MemoryQueue:
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.messages: dict[str, bytes] = {}
+        self.properties: dict[str, dict[str | bytes, Any]] = {}
         self.sent = 0
         self._calls = calls or Calls()
 
@@ -124,6 +136,7 @@ class MemoryQueue:
         for message in messages:
             self.sent += 1
             self.messages.setdefault(message.message_id, message.body)
+            self.properties.setdefault(message.message_id, dict(message.properties))
 
 
 class MemoryBrowser:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.batch.fakes import MemoryBlobs, MemoryBrowser, MemoryQueue, message, result
 from worker.batch import BatchError, Entry, Folder, digest, register
+from worker.completion import read_completion
 from worker.job import parse_job
 from worker.messages import Outgoing
 from worker.reconciling import Comparison, compare, repair
@@ -229,3 +230,20 @@ async def test_dead_letters_and_what_waits_are_left_alone() -> None:
     found = await compared(blobs, MemoryBrowser(message("a"), dead=[message("b")]))
     assert await repair(blobs, queue, FOLDER, found)
     assert queue.messages == {}
+
+
+async def test_that_a_batch_is_complete_is_put_on_record_by_a_repair_alone() -> None:
+    blobs = await batch(["a", "b"], ["a", "b"])
+    await commit(blobs, result("a"))
+    await commit(blobs, result("b"), told=False)
+    found = await compared(blobs, MemoryBrowser())
+    assert await read_completion(blobs, FOLDER) is None
+    await repair(blobs, MemoryQueue(), FOLDER, found)
+    assert await read_completion(blobs, FOLDER)
+
+
+async def test_a_batch_that_lacks_a_result_is_not_called_complete() -> None:
+    blobs = await batch(["a", "b"], ["a", "b"])
+    await commit(blobs, result("a"))
+    await repair(blobs, MemoryQueue(), FOLDER, await compared(blobs, MemoryBrowser(message("b"))))
+    assert await read_completion(blobs, FOLDER) is None

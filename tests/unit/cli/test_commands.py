@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = ["grade", "submit", "run", "watch", "results", "reconcile", "explain", "cancel"]
-COMMANDS += ["cases", "cases check", "local up", "local down", "local env", "schema"]
+COMMANDS += ["cases", "cases check", "batches", "regrade", "diff", "promote", "retry"]
+COMMANDS += ["local up", "local down", "local env", "schema"]
 HEAVY = {"azure", "aiohttp", "httpx", "pydantic", "rich"}
 
 
@@ -93,6 +94,21 @@ def test_the_schema_of_jobs_wants_code_and_refuses_what_it_does_not_know() -> No
         ["explain", "a/b", "--batch", "c"],
         ["cancel"],
         ["cancel", "a", "--job", "b"],
+        ["results", "a", "--generation", "0"],
+        ["regrade"],
+        ["regrade", "a", "--only", "changed"],
+        ["regrade", "a", "--only", "failed,s1"],
+        ["regrade", "a", "--only", "s1,"],
+        ["regrade", "a", "--repeat", "1"],
+        ["regrade", "a", "--strict"],
+        ["regrade", "a", "--cases", "absent.json"],
+        ["diff"],
+        ["diff", "a", "0"],
+        ["promote", "a"],
+        ["promote", "a", "2", "--undo"],
+        ["retry"],
+        ["batches", "--format", "csv"],
+        ["grade", ".", "--repeat", "1"],
         ["local", "up", "--max-sessions", "0"],
     ],
 )
@@ -111,6 +127,11 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
         ["reconcile", "a"],
         ["explain", "a"],
         ["cancel", "a"],
+        ["batches"],
+        ["regrade", "a"],
+        ["diff", "a"],
+        ["promote", "a", "2"],
+        ["retry", "a"],
     ],
 )
 @pytest.mark.usefixtures("clean_environment")
