@@ -4,6 +4,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from tests.tallies import lines, send_tallies, take_tallies
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 def interrupts_are_heard() -> None:
     """A shell starts what it puts in the background with SIGINT ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def logs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs in the tests' process would configure the logs of all tests that come after it."""
+    monkeypatch.setattr(structlog, "configure", lambda **_: None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -5,6 +5,7 @@ import secrets
 from functools import partial
 from pathlib import Path
 
+import pytest
 from azure.servicebus import ServiceBusMessage
 from click.testing import CliRunner, Result
 
@@ -12,6 +13,7 @@ from tests.system.worker.processes import working
 from tests.system.worker.services import Services, eventually
 from worker.cli import main
 
+pytestmark = pytest.mark.usefixtures("logs_are_left_alone")
 PROGRAMS = {
     "adds": "const [a, b] = require('fs').readFileSync(0, 'utf8').split(' ').map(Number); console.log(a + b)",
     "joins": "console.log(require('fs').readFileSync(0, 'utf8').trim().split(' ').join(''))",

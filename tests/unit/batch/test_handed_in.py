@@ -84,9 +84,7 @@ def test_students_are_found_by_a_pattern_in_names_of_any_script(tmp_path: Path) 
 
 def test_all_names_that_do_not_fit_the_pattern_are_listed(tmp_path: Path) -> None:
     lay(tmp_path, "ada-1.js", "bob.js", "cem\x1b[2J.js")
-    with pytest.raises(
-        BatchError, match=r"(?s)'\{student\}-\*'.*bob\.js\n.*cem\\x1b\[2J\.js"
-    ) as caught:
+    with pytest.raises(BatchError, match=r"(?s)'\{student\}-\*'.*bob\.js\n.*cem\\x1b\[2J\.js") as caught:
         programs([tmp_path], "hw1", Layout(student=student_pattern("{student}-*")), keep_clashes=True)
     assert "ada" not in str(caught.value).replace(str(tmp_path), "")
 
