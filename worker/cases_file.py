@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.case import Case, CasesFile
+from worker.case_rules import consistent
 from worker.comparing import fault_of
 from worker.faults import JobRejected
 from worker.model import merged, validated
@@ -46,10 +47,12 @@ def completed(file: CasesFile) -> CasesFile:
     """The file with its defaults filled in at its cases.
 
     Raises:
-        JobRejected: ``invalid_cases``: there is none, or one cannot be compared with.
+        JobRejected: ``invalid_cases``: there is none, or one cannot be compared with, or they do not fit
+            the rest of the file.
     """
     if not file.cases and file.harness is None:
         raise JobRejected("invalid_cases", "without a harness there is at least one case", "cases")
+    consistent(file)
     defaults = {"compare": file.compare, "points": file.points, "tolerance": file.tolerance}
     cases = tuple(
         case.model_copy(

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.case import Case
+from worker.case import Case, CasesFile
 from worker.faults import ExecutionLost, SessionFileMissing
-from worker.grading import COMPARED_BYTES, TEXT_BYTES, Grading, score_of, verdict_of
+from worker.grading import Grading, score_of, verdict_of
+from worker.judging import COMPARED_BYTES, TEXT_BYTES
 from worker.ran import NOTHING, Captured, Ran
 from worker.result import CaseResult, Error, Score, Verdict
 
@@ -48,7 +49,7 @@ FAILED = ran(status="failed", exit_code=2, error=Error(code="exit_code", message
 
 
 async def graded(cases: list[Case], runs: list[Ran], session: Session | None = None) -> Grading:
-    grading = Grading(cases)
+    grading = Grading(CasesFile(version=1, cases=tuple(cases)))
     for run in runs:
         await grading.take(run, cast("Lease", session or Session()))
     return grading

@@ -3,7 +3,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.inputs import Bounds, Run
+from worker.bounds import Bounds
+from worker.inputs import Run
 from worker.program import EXECUTION_SECONDS, MAX_RUNS, STARTUP_SECONDS, packed
 
 LIMITS = st.floats(0.1, 205)
