@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker.case import Case
 from worker.faults import JobRejected
-from worker.judging import verdict_by_end
+from worker.judging import LIMITED
 from worker.result import CaseResult
 from worker.strict_json import parse_json
 
@@ -29,7 +29,7 @@ class _Event(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    type: Literal["start", "pass", "fail", "end"]
+    type: Literal["ready", "start", "pass", "fail", "end"]
     name: str = ""
     nesting: Annotated[int, Field(ge=0, le=100)] = 0
     duration_ms: float | None = None
@@ -49,9 +49,15 @@ class Test:
 
 @dataclass
 class Report:
-    """The tests by their names, ``outer > inner``, and whether the run came to its end."""
+    """The tests by their names, ``outer > inner``.
+
+    Attributes:
+        is_ready: what must be done before the harness was done; else the run says nothing of the submission.
+        is_complete: the run came to its end.
+    """
 
     tests: dict[str, Test] = field(default_factory=dict)
+    is_ready: bool = False
     is_complete: bool = False
 
 
@@ -60,11 +66,10 @@ def tested(asked: CasesFile, ran: Ran) -> tuple[CaseResult, ...]:
     report = report_of(ran.report or "")
     if asked.cases:
         return tuple(_listed(case, report, ran) for case in asked.cases)
-    cases = [_case(asked, name) for name in report.tests][:MAX_TESTS]
-    results = [_listed(case, report, ran) for case in cases]
+    results = [_listed(_case(asked, name), report, ran) for name in list(report.tests)[:MAX_TESTS]]
     if not report.is_complete or not results:
         message = "it ended before all tests were reported" if results else "no test was reported"
-        results.append(_not_run(_case(asked, WHOLE_RUN), message, ran))
+        results.append(_not_run(_case(asked, WHOLE_RUN), message, report, ran))
     return tuple(results)
 
 
@@ -75,7 +80,9 @@ def report_of(lines: str) -> Report:
         event = _event(line)
         if event is None:
             continue
-        if event.type == "end":
+        if event.type == "ready":
+            report.is_ready = True
+        elif event.type == "end":
             report.is_complete = True
         elif event.type == "start":
             path.enter(event.nesting, event.name)
@@ -126,15 +133,16 @@ def _listed(case: Case, report: Report, ran: Ran) -> CaseResult:
     if test is None:
         reported = "the harness reported no test of this name"
         ended = "the run ended before this test was reported"
-        return _not_run(case, reported if report.is_complete else ended, ran)
+        return _not_run(case, reported if report.is_complete else ended, report, ran)
     verdict: Verdict = "accepted" if test.ok else "wrong_answer"
     return _result(case, verdict, test.message, test.duration_ms)
 
 
-def _not_run(case: Case, message: str, ran: Ran) -> CaseResult:
-    """It may have ended in good order, with the tests left out: that is no success."""
-    by_end = verdict_by_end(case, ran)
-    return _result(case, "runtime_error" if by_end == "accepted" else by_end, message, None)
+def _not_run(case: Case, message: str, report: Report, ran: Ran) -> CaseResult:
+    """The run may have ended in good order, with the tests left out: that is no success."""
+    if not report.is_ready and ran.status not in LIMITED:
+        return _result(case, "internal_error", "the harness could not be started", None)
+    return _result(case, LIMITED.get(ran.status, "runtime_error"), message, None)
 
 
 def _result(case: Case, verdict: Verdict, message: str | None, duration_ms: float | None) -> CaseResult:

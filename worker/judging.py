@@ -24,7 +24,7 @@ TEXT_BYTES = 4 << 10  # of each stream of a case, in the result
 COMPARED_BYTES = 8 << 20  # far more than any expectation has
 CHECKED_BYTES = 1 << 20
 QUICK_BYTES = 64 << 10  # compared in no time
-_OUT_OF_LIMITS: dict[Status, Verdict] = {
+LIMITED: dict[Status, Verdict] = {
     "timed_out": "time_limit",
     "out_of_memory": "memory_limit",
     "output_limit": "output_limit",
@@ -45,7 +45,7 @@ async def judged(case: Case, ran: Ran, lease: Lease) -> Judgement:
     Raises:
         ExecutionLost: its output did not come.
     """
-    verdict, stdout, diff = verdict_by_end(case, ran), None, None
+    verdict, stdout, diff = _verdict_by_end(case, ran), None, None
     asks = case.compare == "checker"
     if verdict == "accepted" and (asks or case.expect.stdout is not None):
         limit = CHECKED_BYTES if asks else COMPARED_BYTES
@@ -67,10 +67,10 @@ async def judged(case: Case, ran: Ran, lease: Lease) -> Judgement:
     return Judgement(result, stdout if asks and verdict == "accepted" else None)
 
 
-def verdict_by_end(case: Case, ran: Ran) -> Verdict:
+def _verdict_by_end(case: Case, ran: Ran) -> Verdict:
     """What can be said before the output is looked at."""
-    if ran.status in _OUT_OF_LIMITS:
-        return _OUT_OF_LIMITS[ran.status]
+    if ran.status in LIMITED:
+        return LIMITED[ran.status]
     return "accepted" if ran.exit_code == (case.expect.exit_code or 0) else "runtime_error"
 
 

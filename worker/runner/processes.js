@@ -51,6 +51,7 @@ function environment(run, base) {
     LANG: "C.UTF-8",
     ...kept,
     ...run.env,
+    ...(spec.harness ? { JSWORKER_HARNESS: "1" } : {}),
   };
 }
 

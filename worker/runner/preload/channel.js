@@ -3,7 +3,6 @@
 
 "use strict";
 const fs = require("fs");
-const { isMainThread } = require("worker_threads");
 
 const KEY_CHARS = 32;
 const CHANNEL = 3;
@@ -23,15 +22,18 @@ function lock(object, ...names) {
   }
 }
 
-// Nothing in a worker thread, nor in a child that inherited the flag: neither has the key.
+function deny(object, ...names) {
+  const never = { value: undefined, writable: false, configurable: false };
+  for (const name of names) Object.defineProperty(object, name, never);
+}
+
+// Worker threads and children inherit the flag that loads this, but not the mark: their third file is another.
 function opened() {
-  try {
-    const key = Buffer.alloc(KEY_CHARS);
-    if (!isMainThread || fs.readSync(CHANNEL, key, 0, KEY_CHARS, null) !== KEY_CHARS) return null;
-    return { key: key.toString("latin1"), inode: fs.fstatSync(CHANNEL).ino };
-  } catch {
-    return null;
-  }
+  if (!process.env.JSWORKER_HARNESS) return null;
+  delete process.env.JSWORKER_HARNESS;
+  const key = Buffer.alloc(KEY_CHARS);
+  fs.readSync(CHANNEL, key, 0, KEY_CHARS, null);
+  return { key: key.toString("latin1"), inode: fs.fstatSync(CHANNEL).ino };
 }
 
 const channel = opened();
@@ -58,8 +60,14 @@ function text(value) {
 if (channel) {
   const assert = require("assert");
   const Module = require("module");
-  for (const object of [assert, assert.strict]) lock(object);
-  lock(Module, "_load", "_resolveFilename", "register");
-  process.binding = undefined;
-  lock(process, "binding");
+  for (const object of [assert, assert.strict, Module.prototype]) lock(object);
+  lock(Module, "_load", "_resolveFilename", "_cache");
+  deny(Module, "register");
+  // What stands in the cache under the name of a module of Node's would be taken for it.
+  for (const name of Module.builtinModules) Object.defineProperty(Module._cache, name, { value: undefined });
+  // The ways by which a program reads its own scopes and memory without leaving JavaScript.
+  const inspectors = ["inspector", "inspector/promises"].map(require);
+  for (const inspector of inspectors) deny(inspector, "Session", "open");
+  deny(require("v8"), "getHeapSnapshot", "writeHeapSnapshot");
+  deny(process, "binding", "_linkedBinding", "_debugProcess");
 }

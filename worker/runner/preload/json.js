@@ -18,4 +18,5 @@ if (channel) {
     delete globalThis.takeReport;
     return report;
   };
+  send("ready", "");
 }

@@ -43,7 +43,7 @@ if (channel) {
   };
   tests.before(() => {});
   Readable.prototype.on = on;
-  const { prototype } = { prototype: Object.getPrototypeOf(reports) };
+  const prototype = Object.getPrototypeOf(reports);
   const emitting = function (type, data) {
     if (TYPES[type] && this === reports) told(TYPES[type], data);
     return apply(emit, this, [type, data]);
@@ -52,6 +52,6 @@ if (channel) {
     Object.defineProperty(reports, name, { value: prototype[name], writable: false, configurable: false });
   }
   Object.defineProperty(reports, "emit", { value: emitting, writable: false, configurable: false });
-  lock(prototype);
   lock(tests);
+  send("ready", "");
 }

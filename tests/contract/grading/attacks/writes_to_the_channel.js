@@ -1,0 +1,1 @@
+for (const key of ["", "0".repeat(32), "undefined", "jsw"]) report(key);
