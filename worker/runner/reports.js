@@ -18,8 +18,10 @@ function reported(socket) {
     const found = (rest + text).split("\n");
     rest = found.pop().slice(0, LINE_CHARS);
     for (const line of found) {
-      if (!line.startsWith(key) || line.length > left) continue;
-      left -= line.length;
+      if (!line.startsWith(key)) continue;
+      // Of a report that is too long the end must be missing.
+      left = line.length > left ? 0 : left - line.length;
+      if (left === 0) continue;
       lines.push(line.slice(key.length));
     }
   });

@@ -99,7 +99,7 @@ async def test_of_listed_tests_each_has_its_points_and_one_that_is_not_reported_
 
 
 async def test_of_hidden_tests_nothing_is_shown_but_their_verdict(graded: Grader) -> None:
-    cases = [{"name": "adds"}, {"name": NAMES[2], "hidden": True}]
+    cases: list[dict[str, Any]] = [{"name": "adds"}, {"name": NAMES[2], "hidden": True}]
     result = await graded(WRONG, *cases, file=harness(UNIT_TESTS))
     assert verdicts(result) == ["accepted", "wrong_answer"]
     assert "2000000001" not in result.model_dump_json()
