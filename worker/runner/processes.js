@@ -24,8 +24,7 @@ function supervise(run, place) {
     child.on("exit", async (code, signal) => {
       const duration_ms = Math.round(performance.now() - started);
       const ended = { exit_code: code, signal, duration_ms, ...verdict(watch, signal) };
-      // When the harness and all that it left running are gone, its socket ends.
-      if (report) ended.report = await report;
+      if (report) ended.report = await report();
       over(() => resolve(ended));
     });
   });

@@ -271,6 +271,16 @@ def test_children_and_threads_of_a_harness_run_as_they_would_without_one(kernel:
     assert (run.stdout.inline, run.exit_code) == (b"child\nthread\n", 0)
 
 
+def test_a_process_that_a_harness_leaves_with_the_channel_does_not_hold_up_its_report(kernel: Kernel) -> None:
+    code = b"""takeReport()([{ name: "a", ok: true }]);
+    const options = { stdio: ["ignore", "ignore", "ignore", 3], detached: true, env: {}, cwd: "/" };
+    require("child_process").spawn("sleep", ["15"], options).unref();"""
+    started = time.monotonic()
+    run = kernel.run(Program(code, (QUICK,), reports="json")).runs[0]
+    assert '"end"' in (run.report or "")
+    assert time.monotonic() - started < DEADLINE_SECONDS
+
+
 def test_a_program_that_is_no_harness_has_no_channel(kernel: Kernel) -> None:
     run = kernel.one(
         "console.log(require('fs').existsSync('/proc/self/fd/3/x'), process.env.JSWORKER_HARNESS)"
