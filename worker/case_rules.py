@@ -39,7 +39,7 @@ def _check_harness(file: CasesFile, submission: str) -> None:
         raise _rejected("cases.checker", "a harness judges its tests itself")
     if file.stop_at_first_failure:
         raise _rejected("cases.stop_at_first_failure", "a harness is one run, which does not stop")
-    if submission in MAIN_FILES:
+    if submission in (*MAIN_FILES, file.harness and file.harness.code.path):
         raise _rejected("cases.harness.submission", f"{submission} is the name of the harness itself")
     for index, case in enumerate(file.cases):
         if foreign := sorted(case.model_fields_set - OF_A_TEST):

@@ -17,6 +17,10 @@ class JobRejected(Exception):
         self.code, self.message, self.field = code, message, field
 
 
+class SubmissionUnusable(Exception):
+    """What was handed in cannot be made a job; the message tells its owner why."""
+
+
 class ServiceFault(Exception):
     """A service did not do its part; the program has not run and no attempt is spent."""
 

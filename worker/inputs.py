@@ -66,6 +66,7 @@ class Executable:
 
     Attributes:
         files: what lies beside it, by path.
+        links: which of it has a second name: that, and its path.
         collect: what to bring back of its folder after each run.
         reports: the style of a harness; None for a program that reports nothing but its output.
     """
@@ -73,6 +74,7 @@ class Executable:
     code: bytes
     file_name: str = "main.js"
     files: Placed = ()
+    links: tuple[tuple[str, str], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     collect: tuple[str, ...] = ()
     reports: Literal["node-test", "json"] | None = None
@@ -165,11 +167,15 @@ class InputFetcher:
     async def _program(self, job: Job, code: bytes, files: Placed, asked: CasesFile) -> Executable:
         """What is started: the submission, or the harness with the submission beside it."""
         if asked.harness is None:
-            return Executable(code, _file_name(job.code), files, job.env, job.collect)
+            return Executable(code, _file_name(job.code), files, env=job.env, collect=job.collect)
         harness = await self._executable(asked.harness.code, "cases.harness.code")
+        name, path = asked.harness.submission, job.code.path or ""
+        # One that lies in a folder stays there, for the sake of what it loads by relative names.
+        is_below = "/" in path and path != name
         return replace(
             harness,
-            files=(*files, (asked.harness.submission, code)),
+            files=(*files, (path if is_below else name, code)),
+            links=((name, path),) if is_below else (),
             env=job.env,
             collect=job.collect,
             reports=asked.harness.style,
@@ -228,7 +234,12 @@ def _stopping(runs: tuple[Run, ...], asked: CasesFile) -> tuple[Run, ...]:
 
 
 def _file_name(code: Code) -> str:
-    """Node goes by the extension where there is one that means something, and by the content of a ``.js``."""
+    """Where it is said to lie, else at the top.
+
+    Node goes by the extension where there is one that means something, and by the content of a ``.js``.
+    """
+    if code.path:
+        return code.path
     blob = code.blob if isinstance(code, CodeBlob) else ""
     extension = blob.rpartition(".")[2]
     return f"main.{extension}" if extension in {"mjs", "cjs"} else "main.js"

@@ -45,15 +45,20 @@ class PinnedBlob(Blob):
 
 
 class CodeBlob(PinnedBlob):
-    """The program as a blob, optionally pinned to its digest or ETag."""
+    """The program as a blob, optionally pinned to its digest or ETag.
+
+    ``path`` is where it lies in the program's folder; it is main.js, main.mjs or main.cjs there when None.
+    """
 
     sha256: Sha256 | None = None
+    path: FilePath | None = None
 
 
 class InlineCode(Model):
-    """The program itself."""
+    """The program itself; ``path`` as of ``CodeBlob``."""
 
     inline: str
+    path: FilePath | None = None
 
 
 class BlobFile(Blob):

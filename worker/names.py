@@ -7,6 +7,13 @@ import re
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
+def printable(text: str) -> str:
+    """A text for a terminal: names of files may have control characters, and bytes that are no text."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
 def check_name(name: str) -> str:
     """Refuse ``..`` in what becomes a segment of a blob's name."""
     if ".." in name:

@@ -113,8 +113,9 @@ def _seconds(run: Run) -> float:
 async def _wanted(program: Executable, runs: Sequence[Run], upload: _Uploads, collect_bytes: int) -> Program:
     return Program(
         code=await upload.source(program.code),
-        file_name=program.file_name,  # type: ignore[arg-type] # one of the three that Program names
+        file_name=program.file_name,
         files=await upload.files(program.files),
+        links=program.links,
         collect=program.collect,
         collect_bytes=collect_bytes,
         runs=tuple([await _spec(program, run, upload) for run in runs]),

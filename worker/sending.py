@@ -27,6 +27,7 @@ UPLOADS = 8
 CHUNK = 64
 _JAVASCRIPT = "text/javascript"
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Submission:
     ) -> Submitted:
         """Send what the batch's records do not have as sent; may be run again after a crash at any point.
 
+        Those that have a problem are registered and no more: see ``worker.rejecting``.
+
         Raises:
             BatchError: the batch was cancelled, has other jobs of the same id, or a job fits no message.
         """
@@ -58,14 +61,15 @@ class Submission:
         await self._upload_cases(candidates)
         records = Records(self._store, self._folder)
         before = await records.sent()
-        waiting = [candidate for candidate in candidates if candidate.entry.id not in before]
+        usable = [candidate for candidate in candidates if candidate.problem is None]
+        waiting = [candidate for candidate in usable if candidate.entry.id not in before]
         for start in range(0, len(waiting), CHUNK):
             chunk = waiting[start : start + CHUNK]
             messages = await _all(map(self._message, chunk))
             ids = [candidate.entry.id for candidate in chunk]
             await records.send(self._queue, dict(zip(ids, messages, strict=True)))
             on_sent(start + len(messages))
-        return Submitted(len(waiting), len(candidates) - len(waiting))
+        return Submitted(len(waiting), len(usable) - len(waiting))
 
     async def _check_wanted(self) -> None:
         batch = self._folder.batch
@@ -85,10 +89,11 @@ class Submission:
 
     async def _message(self, candidate: Candidate) -> Outgoing:
         async with self._uploads:
-            document, program = candidate.load()
-            if program is not None:
-                code = document["code"]
-                document["code"] = {**code, "etag": await self._upload(code["blob"], program, _JAVASCRIPT)}
+            document, blobs = candidate.load()
+            etags = {blob: await self._upload(blob, data, _type_of(blob)) for blob, data in blobs.items()}
+            match document.get("code"):
+                case {"blob": str(blob), **code} if blob in etags:
+                    document["code"] = {**code, "blob": blob, "etag": etags[blob]}
             match document.get("cases"):
                 case {"blob": str(blob), **rest} if blob in self._cases and not rest:
                     document["cases"] = {"blob": blob, "etag": self._cases[blob]}
@@ -139,7 +144,7 @@ class _Part:
     field: str
     index: int | None
     data: bytes
-    content_type: str = "application/octet-stream"
+    content_type: str = _BYTES
 
     def replaced(self, document: dict[str, Any], blob: str, etag: str) -> dict[str, Any]:
         """The document with a reference in this part's place."""
@@ -147,15 +152,17 @@ class _Part:
             files = list(document["files"])
             files[self.index] = {"path": files[self.index]["path"], "blob": blob}
             return {**document, "files": files}
-        pin = {"etag": etag} if self.field == "code" else {}
-        return {**document, self.field: {"blob": blob, **pin}}
+        if self.field != "code":
+            return {**document, self.field: {"blob": blob}}
+        kept = {name: value for name, value in document["code"].items() if name != "inline"}
+        return {**document, "code": {**kept, "blob": blob, "etag": etag}}
 
 
 def _parts(document: dict[str, Any]) -> list[_Part]:
     """The parts that may be moved; of a document that is no valid job, those that are well-formed."""
     parts = []
     match document.get("code"):
-        case {"inline": str(text), **rest} if not rest:
+        case {"inline": str(text), **rest} if not rest.keys() - {"path"}:
             parts.append(_Part("code.js", "code", None, text.encode(), _JAVASCRIPT))
     match document.get("stdin"):
         case str(text):
@@ -175,6 +182,10 @@ def _inline_files(files: list[Any]) -> Iterable[tuple[int, bytes]]:
         match file:
             case {"path": str(), "inline": str(text), **rest} if not rest:
                 yield index, text.encode()
+
+
+def _type_of(blob: str) -> str:
+    return _JAVASCRIPT if blob.endswith((".js", ".mjs", ".cjs")) else _BYTES
 
 
 async def _all(messages: Iterable[Coroutine[None, None, Outgoing]]) -> list[Outgoing]:

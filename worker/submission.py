@@ -1,84 +1,79 @@
-"""What is to be submitted: programs in folders or lines of a manifest, read to be checked and to be sent."""
+"""What is to be submitted: what was handed in or lines of a manifest, read to be checked and to be sent."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import unicodedata
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.batch import BatchError, Entry, digest
-from worker.faults import JobRejected
+from worker.faults import JobRejected, SubmissionUnusable
+from worker.folders import is_archive, is_program
+from worker.handed_in import KINDS, Found, HandedIn, Layout, found_in, told, unread
 from worker.job import DEFAULT_BATCH, identity, validate_job
+from worker.names import printable
 from worker.shared_cases import shared_cases
 from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from worker.shared_cases import SharedCases
 
-SUFFIXES = (".js", ".mjs", ".cjs")
-PROGRAMS = "submissions"  # the container of programs that were files
-MAX_ID = 128
+PLAIN = Layout()
 _MAX_PROBLEMS = 50
+_CLASHES = "nothing was submitted: rename one of each, or have them rejected (--skip-invalid)"
+_FOLDERS = "; if not files but folders are the submissions, say so (--each folder)"
 
 
 class Source(Protocol):
     """Where a job is read from."""
 
-    def load(self) -> tuple[dict[str, Any], bytes | None]:
-        """The job, and the program to upload as its code where that is a file."""
+    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The job, and the blobs that are to be uploaded for it; raises ``SubmissionUnusable``."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One job to be: what the manifest says of it, and where to read it when its turn comes."""
+    """One job to be: what the manifest says of it, and where to read it when its turn comes.
+
+    Attributes:
+        problem: why it cannot be used, for its owner: it gets a rejection for its result and is not sent.
+    """
 
     batch: str
     entry: Entry
     source: Source
     cases: SharedCases | None = None
+    problem: str | None = None
 
-    def load(self) -> tuple[dict[str, Any], bytes | None]:
-        """The job, and the program to upload as its code where that is a file.
+    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The job, and the blobs that are to be uploaded for it.
 
         Raises:
             BatchError: it is not what it was when it was checked.
         """
-        document, program = self.source.load()
+        changed = f"{self.entry.id} changed while it was being submitted: submit again"
+        try:
+            document, blobs = self.source.load()
+        except SubmissionUnusable:
+            raise BatchError(changed) from None
         if self.cases:
             document = self.cases.given_to(document, self.batch)
         if digest(document) != self.entry.digest:
-            raise BatchError(f"{self.entry.id} changed while it was being submitted: submit again")
-        return document, program
+            raise BatchError(changed)
+        return document, blobs
 
 
 @dataclass(frozen=True)
-class ProgramFile:
-    """A program on disk, a job of its own."""
+class Unread:
+    """A submission that cannot be used: a job with nothing to run."""
 
-    path: Path
-    id: str
-    batch: str
+    document: dict[str, Any]
 
-    def load(self) -> tuple[dict[str, Any], bytes]:
-        """The job, its code pinned to the digest of the file, and the file."""
-        data = self.path.read_bytes()
-        blob = f"{PROGRAMS}/{self.batch}/{self.id}{self.path.suffix}"
-        code = {"blob": blob, "sha256": hashlib.sha256(data).hexdigest()}
-        student = os.fsencode(self.path.stem).decode(errors="replace")
-        job = {
-            "version": 1,
-            "id": self.id,
-            "batch": self.batch,
-            "code": code,
-            "metadata": {"student": student},
-        }
-        return job, data
+    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The job as far as it goes."""
+        return self.document, {}
 
 
 @dataclass(frozen=True)
@@ -90,33 +85,37 @@ class ManifestLine:
     length: int
     batch: str | None
 
-    def load(self) -> tuple[dict[str, Any], None]:
+    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The job as it stands there."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            return _document(file.read(self.length), self.batch), None
+            return _document(file.read(self.length), self.batch), {}
 
 
-def programs(paths: Iterable[Path], batch: str) -> list[Candidate]:
-    """The programs among files and folders, as jobs of a batch, in the order of their names.
+def programs(
+    paths: Iterable[Path], batch: str, layout: Layout = PLAIN, *, keep_clashes: bool = False
+) -> list[Candidate]:
+    """The submissions among files and folders, as jobs of a batch, in the order of their names.
+
+    Those that cannot be used are candidates too, with their ``problem``.
 
     Args:
-        paths: programs, or folders that are searched (but for hidden ones and ``node_modules``).
+        paths: submissions, or folders that are searched (but for hidden ones and ``node_modules``).
         batch: the batch they belong to.
+        layout: how they lie and what they are called.
+        keep_clashes: let several that would be one job have a rejection together, that names all.
 
     Raises:
-        BatchError: there is none, one is no program, or two have the same id.
+        BatchError: there is none, names do not fit the pattern, or two have the same id.
     """
-    found: dict[str, Path] = {}
-    for path in paths:
-        for program in _programs(path):
-            other = found.setdefault(job_id(program.stem), program)
-            if other != program:
-                raise BatchError(
-                    f"{other} and {program} would both be the job {job_id(program.stem)!r}: "
-                    "rename one, or submit them to different batches"
-                )
-    return [_candidate(ProgramFile(path, name, batch), batch) for name, path in found.items()]
+    found = {one.path: one for path in paths for one in _found(path, layout)}
+    by_id: dict[str, list[HandedIn]] = {}
+    for one in _named(list(found.values()), batch, layout):
+        by_id.setdefault(one.id, []).append(one)
+    clashes = [told(same, paths=True) for same in by_id.values() if len(same) > 1]
+    if clashes and not keep_clashes:
+        raise BatchError(_listed(_CLASHES + (_FOLDERS if layout.each == "file" else ""), clashes))
+    return [_handed_in(same, batch) for same in by_id.values()]
 
 
 def manifest(path: Path, batch: str | None = None, *, keep_invalid: bool = False) -> list[Candidate]:
@@ -142,8 +141,12 @@ def manifest(path: Path, batch: str | None = None, *, keep_invalid: bool = False
         first, _ = candidates.setdefault((candidate.batch, candidate.entry.id), (number, candidate))
         if first != number:
             problems.append(f"line {number}: id: {candidate.entry.id!r} is the id of line {first} already")
-    if problems or not candidates:
-        raise BatchError(_told(path, problems))
+    if problems:
+        raise BatchError(_listed(f"nothing was submitted, since {path} has lines that are no jobs", problems))
+    if not candidates:
+        raise BatchError(
+            f"{path} has no jobs: a manifest is JSON Lines, one job a line (jsworker schema job)"
+        )
     return [candidate for _, candidate in candidates.values()]
 
 
@@ -161,42 +164,43 @@ def with_cases(candidates: Iterable[Candidate], path: Path) -> list[Candidate]:
 
 
 def _given(candidate: Candidate, cases: SharedCases) -> Candidate:
-    document, _ = candidate.source.load()
+    document, _ = candidate.load()
     entry = replace(candidate.entry, digest=digest(cases.given_to(document, candidate.batch)))
     return replace(candidate, entry=entry, cases=cases)
 
 
-def job_id(name: str) -> str:
-    """A job's id from a file's name; a name that loses letters gets a digest, so that it stays its own.
-
-    >>> job_id("Jürgen's 2nd try")
-    'Jurgen-s-2nd-try'
-    """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    lost = any(c.isalnum() and not c.isascii() for c in plain)
-    fitting = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", plain)).lstrip("._-").rstrip(".-")
-    if fitting and len(fitting) <= MAX_ID and not lost:
-        return fitting
-    tag = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
-    return f"{fitting[: MAX_ID - 9]}-{tag}".lstrip("-")
-
-
-def _programs(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        if path.suffix not in SUFFIXES:
-            raise BatchError(f"{path} is no program: programs are *.js, *.mjs and *.cjs files")
-        yield path
-        return
-    found = False
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(name for name in folders if name != "node_modules" and not name.startswith("."))
-        for name in sorted(files):
-            program = Path(folder, name)
-            if program.suffix in SUFFIXES and not name.startswith("."):
-                found = True
-                yield program
+def _found(path: Path, layout: Layout) -> list[Found]:
+    if not (path.is_dir() or is_program(path.name) or is_archive(path.name)):
+        raise BatchError(f"{path} is no program: {KINDS}")
+    try:
+        found = list(found_in(path, layout))
+    except SubmissionUnusable as error:
+        raise BatchError(f"{path} cannot be searched: {error}") from None
     if not found:
-        raise BatchError(f"there are no programs (*.js, *.mjs, *.cjs) in {path}")
+        raise BatchError(f"there are no programs in {path}: {KINDS}")
+    return found
+
+
+def _named(found: Sequence[Found], batch: str, layout: Layout) -> list[HandedIn]:
+    students = [(one, one.student(layout.student)) for one in found]
+    named = [HandedIn(one, batch, student, layout.entry) for one, student in students if student is not None]
+    if layout.student and len(named) < len(found):
+        others = [str(one.path) for one, student in students if student is None]
+        fitting = f"nothing was submitted, since names do not look like {layout.student.text!r}"
+        raise BatchError(_listed(fitting, others))
+    return named
+
+
+def _handed_in(same: Sequence[HandedIn], batch: str) -> Candidate:
+    """The job of a submission; of several that would be the same, a rejection that names them."""
+    one, problem = same[0], told(same, paths=False)
+    if len(same) == 1:
+        try:
+            return _candidate(one, batch)
+        except SubmissionUnusable as error:
+            problem = str(error)
+    students = ", ".join(dict.fromkeys(other.student for other in same))
+    return replace(_candidate(Unread(unread(one.id, batch, students)), batch), problem=problem)
 
 
 def _lines(path: Path, batch: str | None) -> Iterator[tuple[int, ManifestLine]]:
@@ -225,16 +229,14 @@ def _document(line: bytes, batch: str | None) -> dict[str, Any]:
     return {**document, "batch": batch} if batch else document
 
 
-def _candidate(source: ManifestLine | ProgramFile, batch: str) -> Candidate:
+def _candidate(source: Source, batch: str) -> Candidate:
     document, _ = source.load()
     metadata = document.get("metadata")
     entry = Entry(document["id"], digest(document), metadata if isinstance(metadata, dict) else {})
     return Candidate(batch, entry, source)
 
 
-def _told(path: Path, problems: list[str]) -> str:
-    if not problems:
-        return f"{path} has no jobs: a manifest is JSON Lines, one job a line (jsworker schema job)"
-    shown = [f"  {problem}" for problem in problems[:_MAX_PROBLEMS]]
-    more = [f"  … and {len(problems) - _MAX_PROBLEMS} more"] if len(problems) > _MAX_PROBLEMS else []
-    return "\n".join([f"nothing was submitted, since {path} has lines that are no jobs:", *shown, *more])
+def _listed(what: str, lines: Sequence[str]) -> str:
+    shown = [f"  {printable(line)}" for line in lines[:_MAX_PROBLEMS]]
+    more = [f"  … and {len(lines) - _MAX_PROBLEMS} more"] if len(lines) > _MAX_PROBLEMS else []
+    return "\n".join([f"{what}:", *shown, *more])

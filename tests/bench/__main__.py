@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from tests.bench.figures import Row, Target
+from tests.bench.grading import measure_grading
 from tests.bench.parts import LOCAL_STACK, measure_broker, measure_first_result, measure_pool
 from tests.bench.profiling import tables
 from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
@@ -75,6 +76,8 @@ class Bench:
             yield _compared(few, many)
         async for row in self._parts():
             yield row
+        if self._wanted("grading"):
+            yield await measure_grading(self._place(), 50 if self._quick else 500)
 
     async def profile(self) -> list[Table]:
         """What the worker's CPU is spent on, under the first of the loads wanted."""

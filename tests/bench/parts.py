@@ -82,14 +82,12 @@ async def measure_first_result(folder: Path) -> Row:
     program.write_text("console.log('hello world')\n")
     begin = time.monotonic()
     try:
-        await _jsworker(folder, "local", "up", "--state", str(folder / "state"))
+        await jsworker(folder, "local", "up", "--state", str(folder / "state"))
         up = time.monotonic() - begin
-        await _jsworker(
-            folder, "grade", "--local", "--strict", "--state", str(folder / "state"), str(program)
-        )
+        await jsworker(folder, "grade", "--local", "--strict", "--state", str(folder / "state"), str(program))
         seconds = time.monotonic() - begin
     finally:
-        await _jsworker(folder, "local", "down", "--state", str(folder / "state"))
+        await jsworker(folder, "local", "down", "--state", str(folder / "state"))
     target = Target("s to the first result", seconds, 6)
     return Row("local up to the first result", LOCAL_STACK, {"up_seconds": up, "seconds": seconds}, (target,))
 
@@ -137,7 +135,8 @@ async def _hello(client: httpx.AsyncClient, identifier: str) -> float:
     return seconds
 
 
-async def _jsworker(folder: Path, *arguments: str) -> None:
+async def jsworker(folder: Path, *arguments: str) -> None:
+    """Run a command; raises ``BenchError`` when it fails."""
     with (folder / "jsworker.log").open("ab") as log:
         command = (sys.executable, "-m", "worker.cli", *arguments)
         child = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)

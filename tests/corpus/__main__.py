@@ -1,6 +1,7 @@
 """Runs corpora of programs with known outcomes through ``jsworker grade --local`` and compares.
 
-A corpus is a file of JSON Lines: ``{"job": …, "expect": …}``.
+A corpus is a file of JSON Lines: ``{"job": …, "expect": …, "source": {"variant": …}}``. Each program is
+graded: what is known of its output is its one case.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.corpus.bare import run_bare
-from tests.corpus.expectation import differences
+from tests.corpus.expectation import case, differences
 
 BATCH = "corpus"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A job of a corpus; its id is made one among all corpora."""
+    """A job of a corpus, with a case; ``variant`` says how it was come by."""
 
     corpus: str
+    variant: str
     job: dict[str, Any]
     expect: dict[str, Any]
 
@@ -39,6 +42,7 @@ def main() -> int:
         program.job["id"]: differences(program.expect, results.get(program.job["id"])) for program in programs
     }
     _table(programs, found)
+    _matrix(programs, results)
     _say(f"\n{len(programs)} programs through grade --local in {seconds:.1f} s")
     if arguments.bare:
         bare = asyncio.run(run_bare([program.job for program in programs]))
@@ -49,7 +53,20 @@ def main() -> int:
 def read(file: Path) -> list[Program]:
     """The programs of a corpus."""
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    return [Program(file.stem, {**line["job"], "batch": BATCH}, line["expect"]) for line in lines]
+    return [
+        Program(file.stem, _variant(line), {**line["job"], "batch": BATCH, **_graded(line)}, line["expect"])
+        for line in lines
+    ]
+
+
+def _variant(line: dict[str, Any]) -> str:
+    variant: str = line.get("source", {}).get("variant") or "-"
+    return variant
+
+
+def _graded(line: dict[str, Any]) -> dict[str, Any]:
+    """The case of a program; one without would be run and not graded."""
+    return {} if line["job"].get("mode") == "cell" else {"cases": [case(line["expect"])]}
 
 
 def grade(programs: list[Program], max_sessions: str | None) -> tuple[float, dict[str, dict[str, Any]]]:
@@ -76,6 +93,19 @@ def _table(programs: list[Program], found: dict[str, list[str]]) -> None:
     for job_id, differing in found.items():
         if differing:
             _say(f"{job_id}: {'; '.join(differing)}")
+
+
+def _matrix(programs: list[Program], results: dict[str, dict[str, Any]]) -> None:
+    """How many of each kind of program got which verdict."""
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for program in programs:
+        verdict = results.get(program.job["id"], {}).get("verdict") or "none"
+        rows.setdefault((program.corpus, program.variant), Counter())[verdict] += 1
+    verdicts = sorted(set().union(*rows.values()))
+    _say(f"\n{'corpus':<20} {'variant':<50} {'  '.join(verdicts)}")
+    for (corpus, variant), counts in rows.items():
+        cells = "  ".join(f"{counts[verdict] or '':>{len(verdict)}}" for verdict in verdicts)
+        _say(f"{corpus:<20} {variant:<50} {cells}".rstrip())
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a result is what a corpus expects of it."""
+"""What a corpus expects: as the case that a program is graded with, and of its result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ _ENDED_BY_A_LIMIT = {
     "output": {"output_limit", "out_of_memory", "timed_out"},
     "signal": set[str](),
 }
+
+
+_VERDICTS = {
+    "succeeded": "accepted",
+    "failed": "runtime_error",
+    "timed_out": "time_limit",
+    "out_of_memory": "memory_limit",
+    "output_limit": "output_limit",
+}
+
+
+def case(expect: dict[str, Any]) -> dict[str, Any]:
+    """The program is right if it ends well and prints what is known of its output, if anything is."""
+    if "stdout" not in expect:
+        return {"name": "ends well"}
+    return {"name": "output", "expect": {"stdout": expect["stdout"]}, "compare": expect["compare"]}
 
 
 def differences(expect: dict[str, Any], result: dict[str, Any] | None) -> list[str]:
@@ -24,7 +40,15 @@ def differences(expect: dict[str, Any], result: dict[str, Any] | None) -> list[s
     elif _is_fixed(expect, result):
         found += _field("exit_code", expect, result) + _field("signal", expect, result)
         found += _stdout(expect, result)
-    return found
+    return found + _verdict(expect, result)
+
+
+def _verdict(expect: dict[str, Any], result: dict[str, Any]) -> list[str]:
+    """A verdict that is fixed; else the one that the status stands for."""
+    wanted = expect.get("verdict") if expect["status"] == ["succeeded"] else None
+    wanted = wanted or _VERDICTS.get(result["status"])
+    verdict = result.get("verdict")
+    return [] if verdict == wanted else [f"verdict {verdict}, not {wanted}"]
 
 
 def _error(result: dict[str, Any]) -> str:

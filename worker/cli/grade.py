@@ -15,11 +15,12 @@ import click
 from worker import log
 from worker.app import open_client, run_worker
 from worker.batch import BatchError, Folder, read_manifest
+from worker.cli.layout import layout_of, layout_options
 from worker.cli.local import STATE, sessions_by_default
 from worker.cli.progress import show
 from worker.cli.results import FORMATS, OUT, report
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, log_to, run
-from worker.cli.submit import CASES, Sources, check_sources, send
+from worker.cli.submit import CASES, Sources, send
 from worker.faults import ServiceFault
 from worker.local.background import running
 from worker.local.config import StackConfig
@@ -53,6 +54,7 @@ class Grading:
     "grade",
     epilog=examples(
         "jsworker grade --local submissions/ --cases cases.json",
+        "jsworker grade --local class/ --each folder --student '{student}_*' --cases cases.json",
         "jsworker grade --local --manifest jobs.jsonl --format jsonl --out results.jsonl",
         "jsworker grade submissions/ --batch hw1     # on Azure; again with the same batch: goes on",
     ),
@@ -60,6 +62,12 @@ class Grading:
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--manifest", "lines", type=FILE, help="JSON Lines of jobs, in place of programs.")
 @CASES
+@layout_options
+@click.option(
+    "--skip-invalid",
+    is_flag=True,
+    help="Go on without submissions that would be the same job: they get a rejection for their result.",
+)
 @click.option("--batch", callback=batch_name, help="Go on with this batch, or begin it; new by default.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.option("--out", type=OUT, help="A file for the results, written whole or not at all.")
@@ -77,13 +85,13 @@ def command(
 ) -> None:
     """Submit, run, watch and report in one.
 
-    PATHS are programs (*.js, *.mjs, *.cjs) or folders of them. Each line of a manifest that has an id gets
-    a result, if only that it was rejected and why. Interrupted, it goes on when run again with the same
-    --batch.
+    PATHS are programs (*.js, *.mjs, *.cjs), zip archives, or folders of them. Each of them, and each line of
+    a manifest that has an id, gets a result, if only that it was rejected and why. Interrupted, it goes on
+    when run again with the same --batch.
     """
-    check_sources(paths, lines)
-    grading = Grading(batch=batch or _new_name(), **options)
-    run(_grade(grading, Sources(paths, lines, cases)))
+    sources = Sources(paths, lines, cases, layout_of(options), options.pop("skip_invalid"))
+    sources.check()
+    run(_grade(Grading(batch=batch or _new_name(), **options), sources))
 
 
 async def _grade(grading: Grading, sources: Sources) -> int:

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.app import open_client
 from worker.batch import Folder
+from worker.cli.layout import layout_of, layout_options
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
+from worker.committing import Committer
+from worker.handed_in import PROGRAMS
+from worker.names import printable
+from worker.progress import Progress
+from worker.rejecting import Rejections
 from worker.sending import Submission
 from worker.settings import PREFIX, ClientSettings, SettingsError, load
 from worker.shared_cases import INPUTS
-from worker.submission import PROGRAMS, manifest, programs, with_cases
+from worker.submission import PLAIN, manifest, programs, with_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.batch import Queue, Store
+    from worker.batch import Queue
+    from worker.blobs import Blobs
+    from worker.handed_in import Layout
     from worker.submission import Candidate
 
-
+PATIENCE_SECONDS = 20  # with a store that is out of reach
+TOLD = 10
 CASES = click.option(
     "--cases", type=FILE, help="A cases file (JSON) for all jobs that have no cases of their own."
 )
@@ -33,6 +42,7 @@ CASES = click.option(
     "submit",
     epilog=examples(
         "jsworker submit submissions/ --batch hw1 --cases cases.json",
+        "jsworker submit class/ --batch hw1 --each folder --student '{student}_*_assignsubmission_file_'",
         "jsworker submit --manifest jobs.jsonl",
         "jsworker submit --manifest jobs.jsonl --batch rerun --skip-invalid",
     ),
@@ -41,31 +51,31 @@ CASES = click.option(
 @click.option("--manifest", "lines", type=FILE, help="JSON Lines of jobs, in place of programs.")
 @CASES
 @click.option("--batch", callback=batch_name, help="The batch; with --manifest it overrides the jobs' own.")
+@layout_options
 @click.option(
-    "--skip-invalid", is_flag=True, help="Send invalid jobs too: the worker's rejection is their result."
+    "--skip-invalid",
+    is_flag=True,
+    help="Go on without invalid jobs of a manifest and submissions that would be the same job: each gets a "
+    "rejection for its result.",
 )
 def command(
-    paths: tuple[Path, ...], lines: Path | None, cases: Path | None, batch: str | None, *, skip_invalid: bool
+    paths: tuple[Path, ...],
+    lines: Path | None,
+    cases: Path | None,
+    batch: str | None,
+    **options: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Upload programs and put their jobs into the queue.
 
-    PATHS are programs (*.js, *.mjs, *.cjs) or folders of them; a job's id comes from the file's name. Run
-    again after a failure, it goes on where it stopped and sends nothing twice.
+    PATHS are programs (*.js, *.mjs, *.cjs), zip archives, or folders of them; a job's id comes from the
+    name. What cannot be used gets a rejection for its result. Run again after a failure, it goes on where
+    it stopped and sends nothing twice.
     """
-    check_sources(paths, lines)
+    sources = Sources(paths, lines, cases, layout_of(options), **options)
+    sources.check()
     if paths and not batch:
         raise click.UsageError("--batch is needed: it is the name that watch and results go by.")
-    run(_submit(Sources(paths, lines, cases), batch, skip_invalid=skip_invalid))
-
-
-def check_sources(paths: Sequence[Path], lines: Path | None) -> None:
-    """Programs or a manifest, and not both.
-
-    Raises:
-        click.UsageError: it is not so.
-    """
-    if bool(paths) == bool(lines):
-        raise click.UsageError("Give either programs (files or folders) or --manifest FILE.")
+    run(_submit(sources, batch))
 
 
 @dataclass(frozen=True)
@@ -75,33 +85,63 @@ class Sources:
     paths: Sequence[Path]
     lines: Path | None
     cases: Path | None
+    layout: Layout
+    skip_invalid: bool
+
+    def check(self) -> None:
+        """Programs or a manifest, and not both.
+
+        Raises:
+            click.UsageError: it is not so.
+        """
+        if bool(self.paths) == bool(self.lines):
+            raise click.UsageError("Give either programs (files or folders) or --manifest FILE.")
+        if self.lines and self.layout != PLAIN:
+            raise click.UsageError("--each, --entry and --student say how programs lie: not for --manifest.")
 
     def candidates(self, batch: str | None, *, keep_invalid: bool) -> list[Candidate]:
         """The jobs to submit, checked; raises ``BatchError``."""
         if self.lines:
             jobs = manifest(self.lines, batch, keep_invalid=keep_invalid)
         else:
-            jobs = programs(self.paths, batch or "")
+            jobs = programs(self.paths, batch or "", self.layout, keep_clashes=self.skip_invalid)
         return with_cases(jobs, self.cases) if self.cases else jobs
 
 
 async def send(
-    store: Store, queue: Queue, settings: ClientSettings, batch: str, jobs: Sequence[Candidate]
+    store: Blobs, queue: Queue, settings: ClientSettings, batch: str, jobs: Sequence[Candidate]
 ) -> None:
-    """Submit one batch, and say what was done."""
+    """Submit one batch, reject what of it cannot be used, and say what was done."""
     absent = {PROGRAMS, INPUTS}.difference(settings.code_containers)
     if absent:
         raise SettingsError(f"{PREFIX}CODE_CONTAINERS must name {' and '.join(sorted(absent))} too")
-    done = await Submission(store, queue, Folder(settings.results_container, batch)).run(jobs)
+    container = settings.results_container
+    folder = Folder(container, batch)
+    done = await Submission(store, queue, folder).run(jobs)
     before = f" ({done.before} were before)" if done.before else ""
     click.echo(f"{batch}: {done.sent} jobs submitted{before}", err=True)
+    unusable = [job for job in jobs if job.problem is not None]
+    committer = Committer(store, container, Progress(store, container), PATIENCE_SECONDS)
+    await Rejections(store, folder, committer).record(unusable)
+    _tell(batch, unusable)
 
 
-async def _submit(sources: Sources, batch: str | None, *, skip_invalid: bool) -> int:
+def _tell(batch: str, unusable: Sequence[Candidate]) -> None:
+    """How many were rejected, and why the first of them."""
+    if not unusable:
+        return
+    click.echo(f"{batch}: {len(unusable)} cannot be used, and have a rejection for their result:", err=True)
+    for job in unusable[:TOLD]:
+        click.echo(f"  {printable(f'{job.entry.id}: {job.problem}')}", err=True)
+    if len(unusable) > TOLD:
+        click.echo(f"  … and {len(unusable) - TOLD} more", err=True)
+
+
+async def _submit(sources: Sources, batch: str | None) -> int:
     settings = load(ClientSettings)
     quiet_logs()
     batches = defaultdict(list)
-    for job in sources.candidates(batch, keep_invalid=skip_invalid):
+    for job in sources.candidates(batch, keep_invalid=sources.skip_invalid):
         batches[job.batch].append(job)
     async with open_client(settings) as client:
         for name, jobs in batches.items():

@@ -52,9 +52,10 @@ class Grader:
         self.blobs, self._leases, self._settings = Blobs(), leases, settings
 
     async def __call__(self, code: str, *cases: dict[str, Any], **fields: Any) -> Result:  # noqa: ANN401 - the job's
-        """Run a program against cases; ``file`` are other fields of the cases file."""
+        """Run a program, perhaps at a ``path``, against cases; ``file`` are other fields of the cases file."""
         file = {"version": 1, "cases": list(cases), **fields.pop("file", {})}
-        body = {"version": 1, "id": "j1", "code": {"inline": code}, "cases": {"inline": file}, **fields}
+        source = {"inline": code, "path": fields.pop("path", None)}
+        body = {"version": 1, "id": "j1", "code": source, "cases": {"inline": file}, **fields}
         job = validate_job(json.loads(json.dumps(body)))
         attempt = Attempt("a1", "j1", "default", {}, 1, 1, (), datetime.now(UTC))
         services = cast("Services", self)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge, InfrastructureFault
+from worker.faults import AlreadyCommitted, BlobChanged, BlobMissing, BlobTooLarge, InfrastructureFault
 from worker.inputs import Content
 from worker.result import Producer, Result
 from worker.seen import Seen
@@ -39,29 +39,50 @@ class MemoryBlobs:
         self.blobs: dict[str, Content] = {}
         self.reads: list[str] = []
         self.appends: Counter[str] = Counter()
+        self.own: dict[str, dict[str, str]] = {}
         self.max_appends = 50_000
         self._calls = calls or Calls()
         self._etags = (f"etag-{number}" for number in count())
 
-    async def read(self, blob: str, *, limit: int) -> Content:
+    async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
         self.reads.append(blob)
         if blob not in self.blobs:
             raise BlobMissing(blob)
         if len(self.blobs[blob].data) > limit:
             raise BlobTooLarge(blob)
+        if etag not in {None, self.blobs[blob].etag}:
+            raise BlobChanged(blob)
         return self.blobs[blob]
 
-    async def create(self, blob: str, data: bytes, *, content_type: str = "application/json") -> str:
+    async def create(
+        self,
+        blob: str,
+        data: bytes,
+        *,
+        metadata: dict[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> str:
         if blob in self.blobs:
             raise AlreadyCommitted(blob)
-        return self._write(blob, data, content_type)
+        return self._write(blob, data, content_type, metadata)
 
     async def put(
-        self, blob: str, data: bytes, *, if_match: str | None = None, content_type: str = "application/json"
+        self,
+        blob: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        metadata: dict[str, str] | None = None,
+        content_type: str = "application/json",
     ) -> str:
         if if_match is not None and self.blobs[blob].etag != if_match:
             raise AlreadyCommitted(blob)
-        return self._write(blob, data, content_type)
+        return self._write(blob, data, content_type, metadata)
+
+    async def metadata(self, blob: str) -> dict[str, str]:
+        if blob not in self.blobs:
+            raise BlobMissing(blob)
+        return self.own.get(blob, {})
 
     async def append(self, blob: str, data: bytes) -> bool:
         assert len(data) <= MAX_BLOCK_BYTES
@@ -80,9 +101,12 @@ class MemoryBlobs:
     def text(self, blob: str) -> str:
         return self.blobs[blob].data.decode()
 
-    def _write(self, blob: str, data: bytes, content_type: str) -> str:
+    def _write(
+        self, blob: str, data: bytes, content_type: str, metadata: dict[str, str] | None = None
+    ) -> str:
         assert content_type
         self._calls.make()
+        self.own[blob] = metadata or {}
         self.blobs[blob] = Content(data, next(self._etags))
         return self.blobs[blob].etag
 

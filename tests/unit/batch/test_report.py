@@ -76,9 +76,9 @@ async def test_results_are_read_together() -> None:
     reading = asyncio.Barrier(READ_AHEAD)
 
     class Slow(MemoryBlobs):
-        async def read(self, blob: str, *, limit: int) -> Content:
+        async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
             await reading.wait()
-            return await super().read(blob, limit=limit)
+            return await super().read(blob, limit=limit, etag=etag)
 
     blobs = Slow()
     ids = [str(number) for number in range(READ_AHEAD)]

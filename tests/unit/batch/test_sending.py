@@ -43,7 +43,7 @@ async def test_programs_are_uploaded_and_pinned_and_their_messages_are_jobs(tmp_
     await Submission(blobs, queue, FOLDER).run(files(tmp_path, 2))
     job = parse_job(queue.messages["hw1/s001"])
     blob = blobs.blobs["submissions/hw1/s001.js"]
-    assert job.code.model_dump() == {
+    assert job.code.model_dump(exclude_none=True) == {
         "blob": "submissions/hw1/s001.js",
         "sha256": hashlib.sha256(blob.data).hexdigest(),
         "etag": blob.etag,
@@ -130,6 +130,14 @@ async def test_a_part_too_large_for_a_message_goes_to_a_blob(
     assert len(body) < MAX_MESSAGE_BYTES
     assert json.dumps(blob).encode() in body
     assert BIG in blobs.text(blob)
+
+
+async def test_a_program_that_goes_to_a_blob_keeps_its_place(tmp_path: Path) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    code = {"inline": BIG, "path": "src/app.js"}
+    await Submission(blobs, queue, FOLDER).run(lines(tmp_path, {"id": "a", "code": code}))
+    assert parse_job(queue.messages["hw1/a"]).code.path == "src/app.js"
+    assert blobs.text("inputs/hw1/a/code.js") == BIG
 
 
 async def test_only_as_much_as_must_goes_to_blobs(tmp_path: Path) -> None:

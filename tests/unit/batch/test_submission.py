@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from worker.batch import BatchError
 from worker.names import NAME, check_blob
-from worker.submission import job_id, manifest, programs
+from worker.students import job_id
+from worker.submission import manifest, programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +31,9 @@ def test_programs_of_folders_become_jobs_in_the_order_of_their_names(tmp_path: P
         (tmp_path / name).write_text("1")
     jobs = programs([tmp_path], "hw1")
     assert [job.entry.id for job in jobs] == ["a", "b", "c"]
-    document, program = jobs[0].load()
+    document, blobs = jobs[0].load()
     assert document["code"]["blob"] == "submissions/hw1/a.mjs"
-    assert program == b"1"
+    assert blobs == {"submissions/hw1/a.mjs": b"1"}
 
 
 def test_the_name_as_given_stands_in_the_metadata(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_a_manifest_is_read_with_blank_lines_and_a_byte_order_mark(tmp_path: Pat
     file = write(tmp_path, "\ufeff" + json.dumps(JOB), "", json.dumps({**JOB, "id": "b"}) + "\r")
     jobs = manifest(file)
     assert [(job.batch, job.entry.id) for job in jobs] == [("default", "a"), ("default", "b")]
-    assert jobs[1].load() == ({**JOB, "id": "b"}, None)
+    assert jobs[1].load() == ({**JOB, "id": "b"}, {})
 
 
 def test_a_batch_that_is_given_overrides_those_of_the_jobs(tmp_path: Path) -> None:

@@ -1,0 +1,6 @@
+const text = require("fs").readFileSync(0, "utf8").toLowerCase();
+const words = text.match(/\p{L}+(?:'\p{L}+)*/gu);
+const counts = new Map();
+for (const word of words) counts.set(word, (counts.get(word) || 0) + 1); // throws when there are no words
+const sorted = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+for (const [word, n] of sorted.slice(0, process.argv[2] || 3)) console.log(word, n);

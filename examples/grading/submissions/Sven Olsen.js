@@ -1,0 +1,3 @@
+process.stdin.on("data", (chunk) => {
+  console.log(String(chunk).toUpperCase());
+});

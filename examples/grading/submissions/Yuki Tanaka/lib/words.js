@@ -1,0 +1,1 @@
+exports.words = (text) => text.toLowerCase().match(/\p{L}+(?:'\p{L}+)*/gu) ?? [];
