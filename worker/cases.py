@@ -10,9 +10,9 @@ from worker.model import merged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from worker.case import Case
+    from worker.case import Case, CasesFile
     from worker.job import Job
-    from worker.model import Limits, Text
+    from worker.model import File, Limits, Text
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class WantedRun:
     stdin: Text | None
     args: tuple[str, ...]
     limits: Limits
+    files: tuple[File, ...] = ()
 
 
 def wanted_runs(job: Job, cases: Sequence[Case]) -> Iterator[WantedRun]:
@@ -35,4 +36,10 @@ def wanted_runs(job: Job, cases: Sequence[Case]) -> Iterator[WantedRun]:
             job.stdin if case.stdin is None else case.stdin,
             case.args if "args" in case.model_fields_set else job.args,
             merged(job.limits, case.limits),
+            case.files,
         )
+
+
+def harness_run(job: Job, file: CasesFile) -> WantedRun:
+    """The one run of a harness."""
+    return WantedRun("", job.stdin, job.args, merged(job.limits, file.limits))

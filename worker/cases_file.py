@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from worker.case import Case, CasesFile
+from worker.case_rules import consistent
 from worker.cases_document import InvalidCases, read_document
 from worker.comparing import fault_of
 from worker.faults import JobRejected
@@ -74,10 +75,12 @@ def completed(file: CasesFile) -> CasesFile:
     """The file with its defaults filled in at its cases.
 
     Raises:
-        JobRejected: ``invalid_cases``: there is none, or one cannot be compared with.
+        JobRejected: ``invalid_cases``: there is none, or one cannot be compared with, or they do not fit
+            the rest of the file.
     """
     if not file.cases and file.harness is None:
         raise JobRejected("invalid_cases", "without a harness there is at least one case", "cases")
+    consistent(file)
     defaults = {"compare": file.compare, "points": file.points, "tolerance": file.tolerance}
     cases = tuple(
         case.model_copy(

@@ -11,7 +11,8 @@ from worker.result import Error
 from worker.strict_json import to_bytes
 
 if TYPE_CHECKING:
-    from worker.inputs import Bounds, Inputs
+    from worker.bounds import Bounds
+    from worker.inputs import Inputs
     from worker.job import Job
     from worker.ran import Execution
     from worker.result import Status
@@ -27,7 +28,7 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
         ExecutionLost: no answer came: the code may have run.
         ServiceFault: it has not.
     """
-    for path, data in inputs.files:
+    for path, data in inputs.program.files:
         await lease.upload(path, data)
     execution = await lease.execute(inputs.code.decode("utf-8", "replace"), bounds.timeout_seconds)
     if execution.outcome == "aborted":

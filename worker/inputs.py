@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from worker.case import InlineCases
-from worker.cases import wanted_runs
+from worker.bounds import bounds_of
+from worker.case import CasesFile, InlineCases
+from worker.case_rules import consistent
+from worker.cases import harness_run, wanted_runs
 from worker.cases_file import checked, completed, load_cases
-from worker.faults import BlobChanged, BlobMissing, BlobTooLarge, JobRejected
-from worker.model import Blob, BlobFile, CodeBlob, InlineCode, PinnedBlob
-from worker.strict_json import to_bytes
+from worker.faults import JobRejected
+from worker.model import Blob, BlobFile, CodeBlob, PinnedBlob
+from worker.sources import Sources, content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from worker.case import Case
+    from worker.bounds import Bounds
     from worker.cases import WantedRun
     from worker.job import Job
-    from worker.model import Limits, Text
+    from worker.model import Code, File, Text
     from worker.settings import WorkerSettings
 
-LOOK_AGAIN_SECONDS = 2.0
+Placed = tuple[tuple[str, bytes], ...]
+NO_CASES = CasesFile(version=1)
 CACHE_BYTES = 32 << 20
 
 
@@ -43,36 +45,58 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """The limits of a run with the worker's defaults filled in."""
-
-    timeout_seconds: float
-    memory_mb: int
-    output_bytes: int
-
-
-@dataclass(frozen=True)
 class Run:
-    """One process of the program: what it may use and what it is given."""
+    """One process of the program: what it may use and what it is given.
+
+    Attributes:
+        files: what lies over the program's own files.
+        needs_exit_code: the runs after it are of use only if it exits with this code; None: in any case.
+    """
 
     bounds: Bounds
     stdin: bytes | None = None
     args: tuple[str, ...] = ()
+    files: Placed = ()
+    needs_exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A program as it is started in a session.
+
+    Attributes:
+        files: what lies beside it, by path.
+        collect: what to bring back of its folder after each run.
+        reports: the style of a harness; None for a program that reports nothing but its output.
+    """
+
+    code: bytes
+    file_name: str = "main.js"
+    files: Placed = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    collect: tuple[str, ...] = ()
+    reports: Literal["node-test", "json"] | None = None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a program is given, as bytes; a run for each case, or one where there are no cases."""
+    """All that a job's session is given, as bytes; a run for each case, or one where nothing asks for more.
+
+    Attributes:
+        code: the submission. With a harness it is one of the files of the ``program``.
+        asked: the job's cases and how they are run; none in a job without them.
+        checker: the program that judges what no comparator can.
+    """
 
     code: bytes
-    file_name: str
+    program: Executable
     runs: tuple[Run, ...]
-    files: tuple[tuple[str, bytes], ...] = ()
-    cases: tuple[Case, ...] = ()
+    asked: CasesFile = NO_CASES
+    checker: Executable | None = None
 
     @property
     def code_sha256(self) -> str:
-        """The digest of the program, hexadecimal."""
+        """The digest of the submission, hexadecimal."""
         return hashlib.sha256(self.code).hexdigest()
 
 
@@ -105,119 +129,69 @@ class InputFetcher:
     """Fetches a job's inputs; every fault of the job's own is a ``JobRejected`` that names the field."""
 
     def __init__(self, blobs: Reads, settings: WorkerSettings) -> None:
-        self._blobs, self._settings, self._cache = blobs, settings, CodeCache(blobs)
+        self._sources, self._settings = Sources(CodeCache(blobs), settings), settings
 
     def check(self, job: Job) -> None:
         """Refuse what the worker's limits and its allow-list of containers refuse; nothing is fetched."""
-        for field, blob in _blobs_of(job):
-            self._check_container(field, blob)
+        for where, blob in _blobs_of(job):
+            self._sources.check_container(where, blob)
         if job.cases and job.mode == "cell":
             raise JobRejected("invalid_job", "cases need the mode 'program'", "cases")
-        self._bounds(job.limits, "limits")
+        bounds_of(job.limits, "limits", self._settings)
 
     async def fetch(self, job: Job) -> Inputs:
         """Read what the job refers to."""
-        cases = await self._cases(job)
-        wanted = list(wanted_runs(job, cases))
-        bounds = [self._bounds(run.limits, f"{run.field}limits") for run in wanted]
-        code = await self._code(job)
-        files = tuple([await self._file(index, file) for index, file in enumerate(job.files)])
-        stdins = await self._stdins(wanted, sum(len(data) for _, data in files))
-        runs = [
-            Run(limits, None if run.stdin is None else stdins[run.stdin], run.args)
+        asked = await self._cases(job)
+        wanted = [harness_run(job, asked)] if asked.harness else list(wanted_runs(job, asked.cases))
+        bounds = [bounds_of(run.limits, f"{run.field}limits", self._settings) for run in wanted]
+        code = await self._sources.program(job.code, "code")
+        given = await self._given(job, wanted)
+        runs = tuple(
+            Run(limits, None if run.stdin is None else given[run.stdin], run.args, _placed(run.files, given))
             for run, limits in zip(wanted, bounds, strict=True)
-        ]
-        return Inputs(code, _file_name(job), tuple(runs), files, cases)
+        )
+        program = await self._program(job, code, _placed(job.files, given), asked)
+        checker = await self._executable(asked.checker, "cases.checker") if asked.checker else None
+        return Inputs(code, program, _stopping(runs, asked), asked, checker)
 
-    async def _cases(self, job: Job) -> tuple[Case, ...]:
+    async def _cases(self, job: Job) -> CasesFile:
         if isinstance(job.cases, PinnedBlob):
             limit = self._settings.max_cases_bytes
-            return load_cases(await self._read(job.cases.blob, "cases", limit, job.cases.etag)).cases
+            return load_cases(await self._sources.blob(job.cases.blob, "cases", limit, job.cases.etag))
         if isinstance(job.cases, InlineCases):
-            return completed(job.cases.inline).cases
-        return checked(job.cases or ())
+            return completed(job.cases.inline)
+        return consistent(CasesFile(version=1, cases=checked(job.cases or ())))
 
-    async def _code(self, job: Job) -> bytes:
-        limit = self._settings.max_code_bytes
-        if isinstance(job.code, InlineCode):
-            code = to_bytes(job.code.inline)
-            if len(code) > limit:
-                raise JobRejected("limit_exceeded", f"the program has over {limit} bytes", "code.inline")
-            return code
-        pin = job.code
-        code = await self._read(pin.blob, "code", limit, pin.etag)
-        if pin.sha256 and hashlib.sha256(code).hexdigest() != pin.sha256:
-            raise JobRejected(
-                "digest_mismatch", f"{pin.blob} has not the digest it is pinned to", "code.sha256"
-            )
-        return code
-
-    async def _file(self, index: int, file: object) -> tuple[str, bytes]:
-        if isinstance(file, BlobFile):
-            limit = self._settings.max_input_bytes
-            return file.path, await self._read(file.blob, f"files.{index}", limit)
-        return file.path, to_bytes(file.inline)  # type: ignore[attr-defined] # an InlineFile
-
-    async def _stdins(self, runs: list[WantedRun], size: int) -> dict[Text, bytes]:
-        """What the runs read, each once, when so many bytes have been fetched before."""
-        stdins: dict[Text, bytes] = {}
-        for run in runs:
-            if run.stdin is not None and run.stdin not in stdins:
-                stdins[run.stdin] = await self._stdin(run.stdin, f"{run.field}stdin")
-                size += len(stdins[run.stdin])
-        if size > self._settings.max_input_bytes:
-            raise JobRejected(
-                "limit_exceeded", f"files and stdin have over {self._settings.max_input_bytes} bytes", "files"
-            )
-        return stdins
-
-    async def _stdin(self, stdin: Text, field: str) -> bytes:
-        if isinstance(stdin, str):
-            return to_bytes(stdin)
-        self._check_container(f"{field}.blob", stdin.blob)
-        return await self._read(stdin.blob, field, self._settings.max_input_bytes)
-
-    async def _read(self, blob: str, field: str, limit: int, etag: str | None = None) -> bytes:
-        """A missing blob is looked for once more: it may have been written a moment after the message."""
-        try:
-            try:
-                return await self._cache.read(blob, limit=limit, etag=etag)
-            except BlobMissing:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                return await self._cache.read(blob, limit=limit, etag=etag)
-        except BlobMissing:
-            what = next(part for part in reversed(field.split(".")) if not part.isdigit())
-            raise JobRejected(f"{what}_not_found", f"there is no blob {blob}", f"{field}.blob") from None
-        except BlobTooLarge as error:
-            raise JobRejected("limit_exceeded", str(error), f"{field}.blob") from None
-        except BlobChanged:
-            raise JobRejected(
-                "etag_mismatch", f"{blob} is not the version it is pinned to", f"{field}.etag"
-            ) from None
-
-    def _check_container(self, field: str, blob: str) -> None:
-        container = blob.partition("/")[0]
-        if container not in self._settings.code_containers:
-            allowed = ", ".join(self._settings.code_containers)
-            raise JobRejected(
-                "container_not_allowed", f"the container {container!r} is not one of: {allowed}", field
-            )
-
-    def _bounds(self, limits: Limits, field: str) -> Bounds:
-        return Bounds(
-            timeout_seconds=self._limit(limits, field, "timeout_seconds"),
-            memory_mb=int(self._limit(limits, field, "memory_mb")),
-            output_bytes=int(self._limit(limits, field, "output_bytes")),
+    async def _program(self, job: Job, code: bytes, files: Placed, asked: CasesFile) -> Executable:
+        """What is started: the submission, or the harness with the submission beside it."""
+        if asked.harness is None:
+            return Executable(code, _file_name(job.code), files, env=job.env, collect=job.collect)
+        harness = await self._executable(asked.harness.code, "cases.harness.code")
+        return replace(
+            harness,
+            files=(*files, (asked.harness.submission, code)),
+            env=job.env,
+            collect=job.collect,
+            reports=asked.harness.style,
         )
 
-    def _limit(self, limits: Limits, field: str, name: str) -> float:
-        asked, maximum = getattr(limits, name), getattr(self._settings, f"max_{name}")
-        if asked is not None and asked > maximum:
-            raise JobRejected(
-                "limit_exceeded", f"{asked} is above the maximum of {maximum}", f"{field}.{name}"
-            )
-        value: float = getattr(self._settings, f"default_{name}") if asked is None else asked
-        return value
+    async def _executable(self, code: Code, where: str) -> Executable:
+        return Executable(await self._sources.program(code, where), _file_name(code))
+
+    async def _given(self, job: Job, runs: Sequence[WantedRun]) -> dict[Text, bytes]:
+        """What lies beside the program, and what its runs are given, which is read and counted once."""
+        given: dict[Text, bytes] = {}
+        left = self._settings.max_input_bytes
+        for where, text in _texts_of(job, runs):
+            is_new = text not in given
+            if is_new:
+                given[text] = await self._sources.text(text, where)
+            if is_new or where.startswith("files."):
+                left -= len(given[text])
+            if left < 0:
+                limit = self._settings.max_input_bytes
+                raise JobRejected("limit_exceeded", f"files and stdin have over {limit} bytes", "files")
+        return given
 
 
 def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:
@@ -232,13 +206,34 @@ def _blobs_of(job: Job) -> Iterable[tuple[str, str]]:
             yield f"files.{index}.blob", file.blob
 
 
-def _file_name(job: Job) -> str:
-    """Where the job says that it lies, else at the top.
+def _texts_of(job: Job, runs: Sequence[WantedRun]) -> Iterable[tuple[str, Text]]:
+    for where, files in (("", job.files), *((run.field, run.files) for run in runs)):
+        for index, file in enumerate(files):
+            yield f"{where}files.{index}", content_of(file)
+    for run in runs:
+        if run.stdin is not None:
+            yield f"{run.field}stdin", run.stdin
+
+
+def _placed(files: Sequence[File], given: Mapping[Text, bytes]) -> Placed:
+    return tuple((file.path, given[content_of(file)]) for file in files)
+
+
+def _stopping(runs: tuple[Run, ...], asked: CasesFile) -> tuple[Run, ...]:
+    """The runs, each of which ends them all where its end alone is a failure, if asked for."""
+    if not asked.stop_at_first_failure:
+        return runs
+    codes = [case.expect.exit_code or 0 for case in asked.cases]
+    return tuple(replace(run, needs_exit_code=code) for run, code in zip(runs, codes, strict=True))
+
+
+def _file_name(code: Code) -> str:
+    """Where it is said to lie, else at the top.
 
     Node goes by the extension where there is one that means something, and by the content of a ``.js``.
     """
-    if job.code.path:
-        return job.code.path
-    blob = job.code.blob if isinstance(job.code, CodeBlob) else ""
+    if code.path:
+        return code.path
+    blob = code.blob if isinstance(code, CodeBlob) else ""
     extension = blob.rpartition(".")[2]
     return f"main.{extension}" if extension in {"mjs", "cjs"} else "main.js"

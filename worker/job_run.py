@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from worker import __version__
 from worker.cell import run_cell
+from worker.checking import check
 from worker.clock import now
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
 from worker.grading import Grading, score_of, verdict_of
 from worker.patience import with_patience
 from worker.permits import SHARED
-from worker.program import packed, run_program
+from worker.program import growing, packed, run_program
 from worker.result import Error, Producer, Result, SessionUse, Timings
 from worker.storing import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from worker.breaker import Breaker
     from worker.cancelling import Cancellations
@@ -124,30 +126,45 @@ class JobRun:
         self._clock.lap("fetch_ms")
         stored = Stored(self._services.store, self._settings, self._job, self._attempt.name)
         grading, lease = await self._execute(inputs, stored)
+        await self._check(inputs, grading)
         self._clock.restart()
         await stored.take_from_memory(grading.ran)
+        await stored.take_hidden(grading.hidden)
         self._clock.lap("store_ms")
         return self._result(inputs, grading, lease, stored)
 
     async def _execute(self, inputs: Inputs, stored: Stored) -> tuple[Grading, Lease]:
         """The part under a permit: no longer than the session is needed."""
-        tag = session_tag(self._job, self._delivery)
+        async with self._lent(self._owner()) as lease:
+            self._clock.lap("wait_ms")
+            grading = Grading(inputs.asked)
+            for runs in _packs(inputs):
+                for ran in await self._run(inputs, runs, lease):
+                    await grading.take(ran, lease)
+                if grading.is_over:
+                    break
+            await stored.take_from_session(grading.ran, lease)
+        return grading, lease
+
+    async def _check(self, inputs: Inputs, grading: Grading) -> None:
+        """The checker's part, in another session: the permit of the first is given back before this one's."""
+        if inputs.checker is None or not grading.to_check:
+            return
+        self._clock.restart()
+        async with self._lent(None) as lease:
+            await check(inputs.checker, inputs, grading, lease, self._settings)
+        self._clock.lap("check_ms")
+
+    def _lent(self, owner: str | None) -> AbstractAsyncContextManager[Lease]:
         # What a dead worker left in the pool is deleted by whoever receives its messages. That takes a free
         # slot, so a job waits for a full pool about as long as a lock, and not all of them equally long.
         patience = self._delivery.lock_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        async with self._services.leases.lend(tag, self._owner(), patience) as lease:
-            self._clock.lap("wait_ms")
-            grading = Grading(inputs.cases)
-            for runs in packed(inputs.runs):
-                for ran in await self._run(inputs, runs, lease):
-                    await grading.take(ran, lease)
-            await stored.take_from_session(grading.ran, lease)
-        return grading, lease
+        return self._services.leases.lend(session_tag(self._job, self._delivery), owner, patience)
 
     async def _run(self, inputs: Inputs, runs: Sequence[Run], lease: Lease) -> list[Ran]:
         if self._job.mode == "cell":
             return [await run_cell(self._job, inputs, runs[0].bounds, lease)]
-        return await run_program(self._job, inputs, runs, lease, self._settings.max_collect_bytes)
+        return await run_program(inputs.program, runs, lease, self._settings.max_collect_bytes)
 
     def _owner(self) -> str | None:
         """Who may use the session after this job."""
@@ -172,6 +189,7 @@ class JobRun:
             verdict=verdict_of(grading.cases),
             score=score_of(grading.cases),
             cases=grading.cases,
+            hidden_blob=stored.hidden_blob,
             exit_code=ran.exit_code,
             signal=ran.signal,
             stdout=stored.streams["stdout"],
@@ -183,6 +201,11 @@ class JobRun:
             code_sha256=inputs.code_sha256,
             session=SessionUse(policy=self._policy),
         )
+
+
+def _packs(inputs: Inputs) -> Iterator[Sequence[Run]]:
+    """The executions of a job; of one that its first failure ends, small ones first."""
+    return packed(inputs.runs, growing()) if inputs.asked.stop_at_first_failure else packed(inputs.runs)
 
 
 class _Stopwatch:

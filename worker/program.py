@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from worker.faults import SessionLost
@@ -21,10 +22,10 @@ from worker.runner import (
 from worker.settings import PLATFORM_RUN_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from worker.inputs import Bounds, Inputs, Run
-    from worker.job import Job
+    from worker.bounds import Bounds
+    from worker.inputs import Executable, Placed, Run
     from worker.result import Status
     from worker.runner import Answer, Content, RunAnswer, Source
     from worker.session_leases import Lease
@@ -34,6 +35,7 @@ STARTUP_SECONDS = 8.0  # writing files and starting Node, beside the program's o
 BETWEEN_SECONDS = 0.2  # and for each run, its folder and what it left running
 EXECUTION_SECONDS = PLATFORM_RUN_SECONDS - 10 - STARTUP_SECONDS
 MAX_RUNS = 50  # of an execution, whose answer is held in memory
+FIRST_RUNS = 4
 _MARGIN_CHARS = 200
 _STATUSES: dict[str, Status] = {
     "timeout": "timed_out",
@@ -48,46 +50,59 @@ _LIMITS = {
 }
 
 
-def packed(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
-    """The runs in as few executions as their limits allow, in their order."""
-    start, seconds = 0, 0.0
+def packed(runs: Sequence[Run], sizes: Iterable[int] = repeat(MAX_RUNS)) -> Iterator[Sequence[Run]]:
+    """The runs in as few executions as their limits allow, in their order; ``sizes`` are the most of each."""
+    start, seconds, bounds = 0, 0.0, iter(sizes)
+    most = next(bounds)
     for index, run in enumerate(runs):
         seconds += _seconds(run)
-        if index > start and (seconds > EXECUTION_SECONDS or index - start == MAX_RUNS):
+        if index > start and (seconds > EXECUTION_SECONDS or index - start == most):
             yield runs[start:index]
-            start, seconds = index, _seconds(run)
+            start, seconds, most = index, _seconds(run), next(bounds)
     yield runs[start:]
 
 
+def growing() -> Iterator[int]:
+    """Sizes for runs of which the first that is not accepted ends all.
+
+    Only between executions can the worker look at output; few are run in vain, and few calls are made.
+    """
+    size = FIRST_RUNS
+    while True:
+        yield size
+        size = min(size * 2, MAX_RUNS)
+
+
 async def run_program(
-    job: Job, inputs: Inputs, runs: Sequence[Run], lease: Lease, collect_bytes: int
+    program: Executable, runs: Sequence[Run], lease: Lease, collect_bytes: int
 ) -> list[Ran]:
-    """Run the job's program in one execution of the leased session, a fresh process for each of the runs.
+    """Run a program in one execution of the leased session, a fresh process for each of the runs.
+
+    Returns:
+        What came of each, up to the first that ended otherwise than the runs after it need.
 
     Raises:
         ExecutionLost: no answer came, or a damaged one: the program may have run.
         ServiceFault: it has not.
     """
-    nonce = secrets.token_hex(12)
-    upload = _Uploads(lease)
-    program = Program(
-        code=await upload.source(inputs.code),
-        file_name=inputs.file_name,
-        files=tuple([(path, await upload.source(data)) for path, data in inputs.files]),
-        collect=job.collect,
-        collect_bytes=collect_bytes,
-        runs=tuple([await _spec(job, run, upload) for run in runs]),
-    )
-    script = build_script(program, nonce=nonce, frame_chars=lease.stream_chars - _MARGIN_CHARS)
+    nonce, upload = secrets.token_hex(12), _Uploads(lease)
+    wanted = await _wanted(program, runs, upload, collect_bytes)
+    script = build_script(wanted, nonce=nonce, frame_chars=lease.stream_chars - _MARGIN_CHARS)
     execution = await lease.execute(script, sum(map(_seconds, runs)) + STARTUP_SECONDS)
     if execution.outcome != "succeeded":
         raise SessionLost(f"the session {execution.outcome}: {execution.stderr[:300]}")
     answer = await _answer(execution.stdout, nonce, lease)
-    if len(answer.runs) != len(runs):
+    if not _is_complete(len(answer.runs), runs):
         raise SessionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")
     return [
-        _ran(ended, run.bounds, execution.allocate_ms) for ended, run in zip(answer.runs, runs, strict=True)
+        _ran(ended, run.bounds, execution.allocate_ms) for ended, run in zip(answer.runs, runs, strict=False)
     ]
+
+
+def _is_complete(answered: int, runs: Sequence[Run]) -> bool:
+    if answered == len(runs):
+        return True
+    return 0 < answered < len(runs) and runs[answered - 1].needs_exit_code is not None
 
 
 def _seconds(run: Run) -> float:
@@ -95,14 +110,28 @@ def _seconds(run: Run) -> float:
     return run.bounds.timeout_seconds + BETWEEN_SECONDS
 
 
-async def _spec(job: Job, run: Run, upload: _Uploads) -> RunSpec:
+async def _wanted(program: Executable, runs: Sequence[Run], upload: _Uploads, collect_bytes: int) -> Program:
+    return Program(
+        code=await upload.source(program.code),
+        file_name=program.file_name,
+        files=await upload.files(program.files),
+        collect=program.collect,
+        collect_bytes=collect_bytes,
+        runs=tuple([await _spec(program, run, upload) for run in runs]),
+        reports=program.reports,
+    )
+
+
+async def _spec(program: Executable, run: Run, upload: _Uploads) -> RunSpec:
     return RunSpec(
         timeout_seconds=run.bounds.timeout_seconds,
         memory_mb=run.bounds.memory_mb,
         output_bytes=run.bounds.output_bytes,
         stdin=None if run.stdin is None else await upload.source(run.stdin),
         args=run.args,
-        env=job.env,
+        env=program.env,
+        files=await upload.files(run.files),
+        needs_exit_code=run.needs_exit_code,
     )
 
 
@@ -125,6 +154,9 @@ class _Uploads:
             await self._lease.upload(name, data)
             self._uploaded[data] = Uploaded(name)
         return self._uploaded[data]
+
+    async def files(self, files: Placed) -> tuple[tuple[str, Source], ...]:
+        return tuple([(path, await self.source(data)) for path, data in files])
 
 
 async def _answer(stdout: str, nonce: str, lease: Lease) -> Answer:
@@ -150,6 +182,7 @@ def _ran(run: RunAnswer, bounds: Bounds, allocate_ms: float | None) -> Ran:
         files=tuple((file.path, _captured(file)) for file in run.files),
         allocate_ms=allocate_ms,
         execute_ms=run.duration_ms,
+        report=run.report,
     )
 
 

@@ -43,7 +43,10 @@ NOTHING = Captured(0, data=b"")
 
 @dataclass(frozen=True)
 class Ran:
-    """The end of a job's program. Times are milliseconds, None where the service said nothing."""
+    """The end of a job's program. Times are milliseconds, None where the service said nothing.
+
+    ``report`` is what a harness reported, a JSON object a line; None of a program that is none.
+    """
 
     status: Status
     stdout: Captured = NOTHING
@@ -55,3 +58,4 @@ class Ran:
     files: tuple[tuple[str, Captured], ...] = ()
     allocate_ms: float | None = None
     execute_ms: float | None = None
+    report: str | None = None

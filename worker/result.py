@@ -100,7 +100,10 @@ class CollectedFile(Model):
 
 
 class Timings(Model):
-    """Milliseconds by phase; None for a phase that did not happen. ``store_ms`` ends before the commit."""
+    """Milliseconds by phase; None for a phase that did not happen. ``store_ms`` ends before the commit.
+
+    ``check_ms`` is the checker's part, with the wait for its session.
+    """
 
     queued_ms: float | None = None
     fetch_ms: float | None = None
@@ -108,6 +111,7 @@ class Timings(Model):
     allocate_ms: float | None = None
     execute_ms: float | None = None
     release_ms: float | None = None
+    check_ms: float | None = None
     store_ms: float | None = None
 
 

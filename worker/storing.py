@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import json
+from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.faults import CapacityFault, InfrastructureFault, SessionFileMissing
 from worker.patience import with_patience
 from worker.result import CollectedFile, Stream, attempt_blob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from worker.job import Job
     from worker.ran import Captured, Ran
@@ -38,6 +39,7 @@ class Stored:
         self.streams: dict[str, Stream] = {}
         self.files: list[CollectedFile] = []
         self.missing: list[str] = []
+        self.hidden_blob: str | None = None
 
     async def take_from_session(self, ran: Ran, lease: Lease) -> None:
         """Store what lies in the session, streaming: its size does not count in memory."""
@@ -56,6 +58,12 @@ class Stored:
         for index, (path, captured) in enumerate(ran.files):
             if captured.data is not None:
                 await self._file(index, path, captured.data, captured.size)
+
+    async def take_hidden(self, details: Mapping[str, Any]) -> None:
+        """Store what hidden cases left, if anything, apart from the result that is handed out."""
+        if details:
+            self.hidden_blob = self._blob("hidden.json")
+            await self._put(self.hidden_blob, json.dumps(details).encode())
 
     async def _stream(self, name: str, data: bytes, captured: Captured) -> Stream:
         """Text that is whole and valid needs no blob; one that is cut or not UTF-8 keeps its bytes in one."""

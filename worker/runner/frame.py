@@ -68,6 +68,7 @@ class RunAnswer(_Value):
         exit_code: None when a signal ended it or it never started.
         ended_by: "exit" also stands for a signal that the runner did not send.
         error: why it never started (`spawn_failed`).
+        report: what a harness reported, a JSON object a line; None of a program that is none.
         peak_memory_bytes: 0 for what was over before the first look.
     """
 
@@ -81,10 +82,11 @@ class RunAnswer(_Value):
     files: tuple[Collected, ...] = ()
     problems: tuple[Problem, ...] = ()
     error: str | None = None
+    report: str | None = None
 
 
 class Answer(_Value):
-    """What came of a program's runs, in their order."""
+    """What came of a program's runs, in their order, as far as they were run."""
 
     node: str
     runs: tuple[RunAnswer, ...]

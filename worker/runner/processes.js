@@ -3,14 +3,15 @@
 function supervise(run, place) {
   const before = alone ? null : new Set(pids());
   const started = performance.now();
-  const child = spawn(process.execPath, [...flags(run), path.join(place.program, spec.main), ...run.args], {
+  const child = spawn(process.execPath, [...flags(run, place.base), path.join(place.program, spec.main), ...run.args], {
     cwd: place.program,
     env: environment(run, place.base),
-    stdio: [place.stdin, place.out, place.err],
+    stdio: [place.stdin, place.out, place.err, ...(spec.harness ? ["pipe"] : [])],
     detached: true,
   });
   const watch = { run, place, before, pid: String(child.pid), family: new Set(), peak: 0, ticks: 0, reason: "exit" };
   watch.family.add(watch.pid);
+  const report = spec.harness && reported(child.stdio[3]);
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => stop(watch, "timeout"), run.timeout_ms);
     const ticker = setInterval(() => look(watch), TICK_MS);
@@ -20,17 +21,20 @@ function supervise(run, place) {
       settle();
     };
     child.on("error", (error) => over(() => reject(error)));
-    child.on("exit", (code, signal) => {
+    child.on("exit", async (code, signal) => {
       const duration_ms = Math.round(performance.now() - started);
-      over(() => resolve({ exit_code: code, signal, duration_ms, ...verdict(watch, signal) }));
+      const ended = { exit_code: code, signal, duration_ms, ...verdict(watch, signal) };
+      if (report) ended.report = await report();
+      over(() => resolve(ended));
     });
   });
 }
 
-function flags(run) {
+function flags(run, base) {
   // A heap that V8 may fill to the limit passes the bound of the whole process a little before: much lower, and V8
   // collects garbage for seconds before it gives up.
   const heap = ["--max-old-space-size=" + run.memory_mb];
+  if (spec.harness) heap.push("--require", preload(base));
   const [major, minor] = process.versions.node.split(".").map(Number);
   // Node 20.19 finds module syntax in a .js file by itself; before, it has to be told, and 20.18 warns about it.
   if (major > 20 || minor > 18) return heap;
@@ -46,6 +50,7 @@ function environment(run, base) {
     LANG: "C.UTF-8",
     ...kept,
     ...run.env,
+    ...(spec.harness ? { JSWORKER_HARNESS: "1" } : {}),
   };
 }
 

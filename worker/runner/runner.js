@@ -1,7 +1,6 @@
 // What a session executes: runs the programs of `spec` one after another, each as a fresh Node process, and writes
-// one framed ASCII answer to the kernel's stdout. script.py puts runner.js, processes.js, leftovers.js and tools.js,
-// which share one scope, into one function of `spec` and drops the comment lines: a comment has its line to itself,
-// and no string spans lines.
+// one framed ASCII answer to the kernel's stdout. script.py puts runner.js and its neighbours, which share one scope, into
+// one function of `spec` and drops the comment lines: a comment has its line to itself, and no string spans lines.
 
 const { stdout } = process;
 const kernel = globalThis.$$;
@@ -27,12 +26,19 @@ let litter = null;
 
 async function main() {
   // Opened before any program runs: one that removes or renames uploaded files does not take them from later runs.
-  const sources = [spec.code, ...spec.files, ...spec.runs.map((run) => run.stdin || {})];
+  const sources = [spec.code, ...spec.files, ...spec.runs.flatMap((run) => [run.stdin || {}, ...run.files])];
   const names = new Set(sources.map(({ name }) => name).filter(Boolean));
   for (const name of names) uploads.set(name, fs.openSync(path.join(root, name), "r"));
   const runs = [];
-  for (const [index, run] of spec.runs.entries()) runs.push(await execute(run, index));
+  for (const [index, run] of spec.runs.entries()) {
+    runs.push(await execute(run, index));
+    if (isLast(run, runs[index])) break;
+  }
   return { node: process.version, runs };
+}
+
+function isLast({ needs_exit_code: needed }, { ended_by: how, exit_code: code }) {
+  return needed !== null && (how !== "exit" || code !== needed);
 }
 
 async function execute(run, index) {
@@ -56,8 +62,9 @@ function prepare(run, opened) {
   litter = base;
   const program = path.join(base, "program");
   for (const folder of [program, path.join(base, "tmp")]) fs.mkdirSync(folder);
-  for (const file of spec.files) put(file, inside(program, file.path));
+  for (const file of [...spec.files, ...run.files]) put(file, inside(program, file.path));
   put(spec.code, path.join(program, spec.main));
+  if (spec.harness) put({ inline: spec.harness.preload }, preload(base));
   // Files and no pipes. Node's pipes are socketpairs: /dev/stdin and /dev/stdout cannot be opened on them, what a
   // program writes before process.exit() is lost beyond the socket's buffer, and orphans hold them open. Writes to
   // a file are synchronous and cost the kernel nothing; appending keeps them in order when the file is opened
@@ -76,6 +83,7 @@ function inside(folder, name) {
 }
 
 function put(content, target) {
+  if (fs.existsSync(target)) fs.rmSync(target, { recursive: true });
   fs.mkdirSync(path.dirname(target), { recursive: true });
   if (content.name) fs.copyFileSync(uploaded(content.name), target);
   else fs.writeFileSync(target, Buffer.from(content.inline, "base64"));

@@ -3,13 +3,16 @@
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 INLINE_BYTES = 64 * 1024
 PARTS = ("runner", "processes", "leftovers", "tools")
+KEY_CHARS = 32
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class RunSpec:
     Attributes:
         memory_mb: what the program may take beside an empty Node process, in MiB.
         output_bytes: the bound of each of its two streams.
+        files: what lies over the program's files, by path.
+        needs_exit_code: the runs after it are run if it exits with this code; None: however it ends.
     """
 
     timeout_seconds: float
@@ -41,6 +46,8 @@ class RunSpec:
     stdin: Source | None = None
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[tuple[str, Source], ...] = ()
+    needs_exit_code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Program:
         files: what lies beside it, likewise.
         collect: what to bring back after each run, by path relative to its folder.
         collect_bytes: the bound of each collected file.
+        reports: the style in which it reports tests, over a socket of its own; None for one that does not.
     """
 
     code: Source
@@ -60,6 +68,7 @@ class Program:
     files: tuple[tuple[str, Source], ...] = ()
     collect: tuple[str, ...] = ()
     collect_bytes: int = 16 * 1024 * 1024
+    reports: Literal["node-test", "json"] | None = None
 
 
 def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: str = "/mnt/data") -> str:
@@ -79,13 +88,14 @@ def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: st
         "inline_bytes": max(INLINE_BYTES, frame_chars * 3 // 8),
         "main": program.file_name,
         "code": _source(program.code),
-        "files": [{"path": path, **_source(content)} for path, content in program.files],
+        "files": _files(program.files),
         "collect": program.collect,
         "collect_bytes": program.collect_bytes,
         "runs": [_run(run) for run in program.runs],
+        "harness": program.reports and _harness(program.reports),
     }
     # A JavaScript literal would take "__proto__" for a prototype, JSON.parse does not.
-    return f"{_runner()}(JSON.parse({json.dumps(json.dumps(spec))}));"
+    return f"{_runner(reports=program.reports is not None)}(JSON.parse({json.dumps(json.dumps(spec))}));"
 
 
 def file_prefix(nonce: str) -> str:
@@ -105,7 +115,22 @@ def _run(run: RunSpec) -> dict[str, object]:
         "timeout_ms": round(run.timeout_seconds * 1000),
         "memory_mb": run.memory_mb,
         "output_bytes": run.output_bytes,
+        "files": _files(run.files),
+        "needs_exit_code": run.needs_exit_code,
     }
+
+
+def _harness(style: str) -> dict[str, object]:
+    """What runs before a harness, and the key by which its report is known."""
+    preload = "\n".join(_text(f"preload/{part}.js") for part in ("channel", style))
+    return {
+        "preload": base64.b64encode(preload.encode()).decode(),
+        "key": secrets.token_hex(KEY_CHARS // 2),
+    }
+
+
+def _files(files: tuple[tuple[str, Source], ...]) -> list[dict[str, str]]:
+    return [{"path": path, **_source(content)} for path, content in files]
 
 
 def _source(content: Source) -> dict[str, str]:
@@ -115,8 +140,14 @@ def _source(content: Source) -> dict[str, str]:
 
 
 @cache
-def _runner() -> str:
-    texts = (resources.files(__package__).joinpath(f"{part}.js").read_text("ascii") for part in PARTS)
-    lines = (line.strip() for text in texts for line in text.splitlines())
-    body = "\n".join(line for line in lines if line and not line.startswith("//"))
+def _runner(*, reports: bool) -> str:
+    body = "\n".join(_text(f"{part}.js") for part in (*PARTS, *(["reports"] if reports else [])))
     return f'(function (spec) {{"use strict";\n{body}\nmain().then(answer).catch(failure).then(send);\n}})'
+
+
+@cache
+def _text(name: str) -> str:
+    """A source without its comment lines."""
+    text = resources.files(__package__).joinpath(name).read_text("ascii")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -3,7 +3,8 @@
 It may have ``seconds``, ``stdout``, ``stderr`` (text, or hexadecimal after ``hex:``), ``exit_code``,
 ``signal``, ``ended_by``, ``files`` (text by path), ``spill`` (streams and files stay in the session),
 ``lost_files`` (they do not), ``stored`` (so does the answer), ``cut`` (the frame), ``outcome`` and
-``value`` of the execution, and ``ends_worker`` (the process that executes it is gone).
+``value`` of the execution, the ``report`` of a harness, and ``ends_worker`` (the process that executes it
+is gone).
 """
 
 from __future__ import annotations
@@ -189,9 +190,12 @@ def _frame(program: dict[str, Any], spec: dict[str, Any], session: Session) -> s
         "stdout": left.content(program.get("stdout", "")),
         "stderr": left.content(program.get("stderr", "")),
         "files": [left.content(made[path]) | {"path": path} for path in spec["collect"] if path in made],
+        "report": program.get("report"),
         "problems": [{"path": path, "reason": "missing"} for path in spec["collect"] if path not in made],
     }
-    payload = json.dumps({"node": "v20.18.0", "runs": [run] * len(spec["runs"])})
+    needed = [other["needs_exit_code"] for other in spec["runs"]]
+    stops = (at for at, code in enumerate(needed, 1) if code not in (None, run["exit_code"]))
+    payload = json.dumps({"node": "v20.18.0", "runs": [run] * next(stops, len(needed))})
     if program.get("stored"):
         session.files[f"{prefix}-answer"] = payload.encode()
         crc = zlib.crc32(payload.encode())

@@ -1,6 +1,7 @@
 """A worker process that ends at any step whatever loses nothing; nor does a job that is cancelled there."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -49,6 +50,14 @@ def comes_again(world: World, _: Process) -> None:
     world.pool.use(IDENTIFIERS.new(0, "default/j1/1"))
 
 
+def is_checked(world: World, _: Process) -> None:
+    """In two sessions, one after the other, with hidden cases."""
+    cases = [{"name": name, "compare": "checker", "hidden": True} for name in "ab"]
+    checker = {"inline": json.dumps({"stdout": "fine", "seconds": 1})}
+    file = {"version": 1, "cases": cases, "checker": checker}
+    world.send(job("j1", {"seconds": 1, "stdout": "out"}, cases={"inline": file}))
+
+
 def is_a_copy(world: World, _: Process) -> None:
     world.send(job("j1", {"stdout": "out"}), History(attempts=1, copies=1, reasons=("lost",), origin=1))
 
@@ -78,6 +87,7 @@ def fail_deliveries(world: World, times: int) -> None:
 SCENES = (
     runs_at_once,
     spills,
+    is_checked,
     is_rejected,
     is_lost_once,
     meets_every_fault,

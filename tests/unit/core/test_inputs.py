@@ -60,21 +60,23 @@ async def test_the_cache_of_programs_is_bounded_and_drops_the_oldest() -> None:
 async def test_the_extension_of_the_blob_tells_node_what_the_program_is(blob: str, name: str) -> None:
     store = Store()
     store.account.write(blob, b"1")
-    assert (await store.fetcher.fetch(job(code={"blob": blob}))).file_name == name
+    assert (await store.fetcher.fetch(job(code={"blob": blob}))).program.file_name == name
 
 
 @pytest.mark.parametrize("code", [{"blob": "submissions/a.mjs"}, {"inline": "1"}])
 async def test_a_program_lies_where_the_job_says(code: dict[str, str]) -> None:
     store = Store()
     store.account.write("submissions/a.mjs", b"1")
-    assert (await store.fetcher.fetch(job(code={**code, "path": "src/app.js"}))).file_name == "src/app.js"
+    assert (
+        await store.fetcher.fetch(job(code={**code, "path": "src/app.js"}))
+    ).program.file_name == "src/app.js"
 
 
 async def test_text_reaches_the_program_as_node_writes_it() -> None:
     files = [{"path": "a", "inline": "ü\ud800"}]
     inputs = await Store().fetcher.fetch(job(code={"inline": "'\ud800'"}, files=files))
     assert inputs.code == "'\ufffd'".encode()
-    assert inputs.files == (("a", "ü\ufffd".encode()),)
+    assert inputs.program.files == (("a", "ü\ufffd".encode()),)
 
 
 async def test_a_missing_blob_is_looked_for_twice_two_seconds_apart() -> None:

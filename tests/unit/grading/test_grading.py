@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.case import Case
+from worker.case import Case, CasesFile
 from worker.faults import ExecutionLost, SessionFileMissing
-from worker.grading import COMPARED_BYTES, TEXT_BYTES, Grading, score_of, verdict_of
+from worker.grading import CHECKED_IN_ALL_BYTES, Grading, Opinion, score_of, verdict_of
+from worker.judging import CHECKED_BYTES, COMPARED_BYTES, TEXT_BYTES
+from worker.model import InlineCode
 from worker.ran import NOTHING, Captured, Ran
 from worker.result import CaseResult, Error, Score, Verdict
 
@@ -47,8 +49,10 @@ def ran(stdout: bytes | Captured = b"3\n", **fields: Any) -> Ran:  # noqa: ANN40
 FAILED = ran(status="failed", exit_code=2, error=Error(code="exit_code", message="it exited with code 2"))
 
 
-async def graded(cases: list[Case], runs: list[Ran], session: Session | None = None) -> Grading:
-    grading = Grading(cases)
+async def graded(
+    cases: list[Case], runs: list[Ran], session: Session | None = None, **fields: object
+) -> Grading:
+    grading = Grading(CasesFile.model_validate({"version": 1, "cases": tuple(cases), **fields}))
     for run in runs:
         await grading.take(run, cast("Lease", session or Session()))
     return grading
@@ -157,6 +161,75 @@ async def test_output_far_longer_than_any_expectation_is_not_compared() -> None:
     assert (result.verdict, result.diff) == ("wrong_answer", "the output has over 8,388,608 bytes")
 
 
+async def test_what_hidden_cases_left_is_kept_apart_by_the_index_of_the_case() -> None:
+    cases = [case(), case(hidden=True), case(None, hidden=True)]
+    grading = await graded(cases, [ran(b"shown"), ran(b"secret"), ran(b"")])
+    assert list(grading.hidden) == ["1"]
+    assert grading.hidden["1"] == {
+        "stdout": {"text": "secret", "bytes": 6, "truncated": False, "blob": None},
+        "stderr": {"text": "", "bytes": 0, "truncated": False, "blob": None},
+        "diff": "line 1 (- expected, + output):\n-3\n+secret",
+        "message": None,
+    }
+
+
+ASKED: dict[str, Any] = {"checker": InlineCode(inline="")}
+
+
+async def test_what_a_checker_is_to_judge_is_not_accepted_before_it_did() -> None:
+    cases = [case(compare="checker", points=4), case(), case(compare="checker")]
+    grading = await graded(cases, [ran(b"a"), ran(), FAILED], **ASKED)
+    assert [result.verdict for result in grading.cases] == ["internal_error", "accepted", "runtime_error"]
+    assert grading.to_check == [(0, b"a")]
+    grading.hear(0, Opinion(0.25, "close"))
+    assert grading.to_check == []
+    first = grading.cases[0]
+    assert (first.verdict, first.points, first.message) == ("wrong_answer", 1, "close")
+
+
+async def test_a_checker_that_failed_is_no_wrong_answer() -> None:
+    grading = await graded([case(compare="checker")], [ran(b"a")], **ASKED)
+    grading.hear(0, Opinion(None, "it failed"))
+    assert (grading.cases[0].verdict, grading.cases[0].points) == ("internal_error", 0)
+
+
+async def test_output_for_the_checker_has_a_bound_for_each_case_and_for_all() -> None:
+    large = ran(stdout=Captured(CHECKED_BYTES, data=b"x" * CHECKED_BYTES))
+    over = ran(b"x" * (CHECKED_BYTES + 1))
+    count = CHECKED_IN_ALL_BYTES // CHECKED_BYTES
+    cases = [case(compare="checker")] * (count + 2)
+    grading = await graded(cases, [over, *[large] * (count + 1)], **ASKED)
+    assert [index for index, _ in grading.to_check] == list(range(1, count + 1))
+    assert [grading.cases[at].verdict for at in (0, count + 1)] == ["wrong_answer"] * 2
+    assert "together" in str(grading.cases[-1].message)
+
+
+STOP: dict[str, Any] = {"stop_at_first_failure": True}
+
+
+async def test_after_the_first_failure_cases_are_skipped_whether_they_ran_or_not() -> None:
+    grading = await graded([case(points=n) for n in range(5)], [ran(), ran(b"4"), FAILED], **STOP)
+    assert grading.is_over
+    assert [result.verdict for result in grading.cases] == ["accepted", "wrong_answer", *["skipped"] * 3]
+    assert score_of(grading.cases) == Score(points=0, of=10)
+    assert grading.ran.status == "succeeded"
+
+
+async def test_the_first_failure_counts_in_the_order_of_the_cases_when_the_checker_finds_it_later() -> None:
+    cases = [case(compare="checker"), case(compare="checker"), case(), case(compare="checker")]
+    grading = await graded(cases, [ran(b"a"), ran(b"b"), FAILED], **ASKED, **STOP)
+    assert [index for index, _ in grading.to_check] == [0, 1]
+    grading.hear(0, Opinion(0))
+    assert grading.to_check == []
+    assert [result.verdict for result in grading.cases] == ["wrong_answer", *["skipped"] * 3]
+
+
+async def test_a_case_that_is_hidden_and_skipped_is_still_told_as_hidden() -> None:
+    grading = await graded([case(), case(hidden=True)], [FAILED], **STOP)
+    assert [result.hidden for result in grading.cases] == [False, True]
+    assert grading.hidden == {}
+
+
 RESULTS = st.builds(
     lambda verdict, of: CaseResult(
         name="a", verdict=verdict, points=of if verdict == "accepted" else 0, of=of
@@ -167,7 +240,7 @@ RESULTS = st.builds(
 
 
 @given(st.lists(RESULTS, min_size=1))
-def test_a_job_is_accepted_with_all_cases_partial_with_points_else_as_its_first_failure(
+def test_a_job_is_unjudged_with_one_case_accepted_with_all_partial_with_points_else_as_its_first_failure(
     results: list[CaseResult],
 ) -> None:
     failures = [result.verdict for result in results if result.verdict != "accepted"]
@@ -176,5 +249,7 @@ def test_a_job_is_accepted_with_all_cases_partial_with_points_else_as_its_first_
     verdict = verdict_of(results)
     if not failures:
         assert verdict == "accepted"
+    elif "internal_error" in failures:
+        assert verdict == "internal_error"
     else:
         assert verdict == ("partial" if score.points else failures[0])

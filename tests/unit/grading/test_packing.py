@@ -3,8 +3,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.inputs import Bounds, Run
-from worker.program import EXECUTION_SECONDS, MAX_RUNS, STARTUP_SECONDS, packed
+from worker.bounds import Bounds
+from worker.inputs import Run
+from worker.program import EXECUTION_SECONDS, MAX_RUNS, STARTUP_SECONDS, growing, packed
 
 LIMITS = st.floats(0.1, 205)
 
@@ -35,3 +36,15 @@ def test_no_execution_has_room_for_the_first_run_of_the_next(limits: list[float]
 
 def test_many_short_runs_are_a_few_executions() -> None:
     assert [len(pack) for pack in packed(runs([1.0] * 120))] == [50, 50, 20]
+
+
+def test_where_the_first_failure_ends_all_executions_grow() -> None:
+    assert [len(pack) for pack in packed(runs([1.0] * 150), growing())] == [4, 8, 16, 32, 50, 40]
+
+
+@given(st.lists(LIMITS, min_size=1, max_size=200))
+def test_growing_executions_keep_the_platforms_limit_too(limits: list[float]) -> None:
+    wanted = runs(limits)
+    packs = list(packed(wanted, growing()))
+    assert [run for pack in packs for run in pack] == wanted
+    assert all(len(pack) == 1 or sum(run.bounds.timeout_seconds for run in pack) <= 202 for pack in packs)

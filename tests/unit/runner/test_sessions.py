@@ -219,3 +219,71 @@ def test_the_environment_of_the_kernel_is_not_seen(kernel: Kernel) -> None:
     seen = kernel.one("console.log(JSON.stringify(process.env))").stdout.inline or b""
     assert b"SECRET" not in seen
     assert os.environ["HOME"] != json.loads(seen)["HOME"]
+
+
+def test_files_of_a_run_lie_over_those_of_the_program(kernel: Kernel) -> None:
+    (kernel.data / "u-own").write_text("own")
+    code = b"""const fs = require('fs');
+    console.log(fs.readFileSync('a', 'utf8'), fs.existsSync('b/c') && fs.readFileSync('b/c', 'utf8'))"""
+    files = (("a", b"all"), ("b/c", b"all"))
+    own = replace(QUICK, files=(("a", Uploaded("u-own")), ("b", b"a file in place of a folder")))
+    answer = kernel.run(Program(code, (own, QUICK), files=files))
+    assert [run.stdout.inline for run in answer.runs] == [b"own false\n", b"all all\n"]
+
+
+def test_runs_after_one_that_ends_otherwise_than_they_need_are_not_run(kernel: Kernel) -> None:
+    code = b"process.exit(Number(process.argv[2]))"
+    runs = [replace(QUICK, args=(arg,), needs_exit_code=3) for arg in "3343"]
+    assert [run.exit_code for run in kernel.run(Program(code, tuple(runs))).runs] == [3, 3, 4]
+    slow = replace(QUICK, timeout_seconds=1, needs_exit_code=0)
+    assert len(kernel.run(Program(b"for (;;);", (slow, slow))).runs) == 1
+
+
+def test_a_harness_reports_over_a_channel_that_is_none_of_its_streams(kernel: Kernel) -> None:
+    code = b"takeReport()([{ name: 'a', ok: true }, { name: 'b', ok: 1, message: 'why' }]); console.log(1)"
+    run = kernel.run(Program(code, (QUICK,), reports="json")).runs[0]
+    assert run.stdout.inline == b"1\n"
+    assert [json.loads(line)["type"] for line in (run.report or "").splitlines()] == [
+        "ready",
+        "pass",
+        "fail",
+        "end",
+    ]
+
+
+def test_a_report_has_a_bound(kernel: Kernel) -> None:
+    code = b"""const list = Array.from({ length: 2000 }, (_, n) => ({ name: "x".repeat(1e5), ok: false }));
+    takeReport()(list)"""
+    report = kernel.run(Program(code, (QUICK,), reports="json")).runs[0].report or ""
+    assert len(report) < 1 << 20
+    assert '"end"' not in report
+
+
+def test_children_and_threads_of_a_harness_run_as_they_would_without_one(kernel: Kernel) -> None:
+    code = b"""const { fork } = require("child_process"), { Worker } = require("worker_threads");
+    if (process.send) process.send("child");
+    else {
+      const child = fork(__filename);
+      child.on("message", (said) => { console.log(said); child.disconnect(); });
+      child.on("exit", () => new Worker("console.log('thread')", { eval: true }));
+    }"""
+    run = kernel.run(Program(code, (QUICK,), reports="json")).runs[0]
+    assert (run.stdout.inline, run.exit_code) == (b"child\nthread\n", 0)
+
+
+def test_a_process_that_a_harness_leaves_with_the_channel_does_not_hold_up_its_report(kernel: Kernel) -> None:
+    code = b"""takeReport()([{ name: "a", ok: true }]);
+    const options = { stdio: ["ignore", "ignore", "ignore", 3], detached: true, env: {}, cwd: "/" };
+    require("child_process").spawn("sleep", ["15"], options).unref();"""
+    started = time.monotonic()
+    run = kernel.run(Program(code, (QUICK,), reports="json")).runs[0]
+    assert '"end"' in (run.report or "")
+    assert time.monotonic() - started < DEADLINE_SECONDS
+
+
+def test_a_program_that_is_no_harness_has_no_channel(kernel: Kernel) -> None:
+    run = kernel.one(
+        "console.log(require('fs').existsSync('/proc/self/fd/3/x'), process.env.JSWORKER_HARNESS)"
+    )
+    assert run.report is None
+    assert (run.stdout.inline or b"").endswith(b"undefined\n")

