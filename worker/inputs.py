@@ -66,6 +66,7 @@ class Executable:
 
     Attributes:
         files: what lies beside it, by path.
+        links: which of it has a second name: that, and its path.
         collect: what to bring back of its folder after each run.
         reports: the style of a harness; None for a program that reports nothing but its output.
     """
@@ -73,6 +74,7 @@ class Executable:
     code: bytes
     file_name: str = "main.js"
     files: Placed = ()
+    links: tuple[tuple[str, str], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     collect: tuple[str, ...] = ()
     reports: Literal["node-test", "json"] | None = None
@@ -167,9 +169,13 @@ class InputFetcher:
         if asked.harness is None:
             return Executable(code, _file_name(job.code), files, env=job.env, collect=job.collect)
         harness = await self._executable(asked.harness.code, "cases.harness.code")
+        name, path = asked.harness.submission, job.code.path or ""
+        # One that lies in a folder stays there, for the sake of what it loads by relative names.
+        is_below = "/" in path and path != name
         return replace(
             harness,
-            files=(*files, (asked.harness.submission, code)),
+            files=(*files, (path if is_below else name, code)),
+            links=((name, path),) if is_below else (),
             env=job.env,
             collect=job.collect,
             reports=asked.harness.style,

@@ -115,6 +115,7 @@ async def _wanted(program: Executable, runs: Sequence[Run], upload: _Uploads, co
         code=await upload.source(program.code),
         file_name=program.file_name,
         files=await upload.files(program.files),
+        links=program.links,
         collect=program.collect,
         collect_bytes=collect_bytes,
         runs=tuple([await _spec(program, run, upload) for run in runs]),

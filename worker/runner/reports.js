@@ -7,6 +7,16 @@ const DRAIN_MS = 1000;
 
 const preload = (base) => path.join(base, "preload.cjs");
 
+function furnish(base, program) {
+  put({ inline: spec.harness.preload }, preload(base));
+  for (const [name, file] of spec.harness.links) {
+    const target = inside(program, name);
+    put({ inline: "" }, target);
+    fs.rmSync(target);
+    fs.symlinkSync(inside(program, file), target);
+  }
+}
+
 function reported(socket) {
   const { key } = spec.harness;
   const lines = [];

@@ -64,7 +64,7 @@ function prepare(run, opened) {
   for (const folder of [program, path.join(base, "tmp")]) fs.mkdirSync(folder);
   for (const file of [...spec.files, ...run.files]) put(file, inside(program, file.path));
   put(spec.code, path.join(program, spec.main));
-  if (spec.harness) put({ inline: spec.harness.preload }, preload(base));
+  if (spec.harness) furnish(base, program);
   // Files and no pipes. Node's pipes are socketpairs: /dev/stdin and /dev/stdout cannot be opened on them, what a
   // program writes before process.exit() is lost beyond the socket's buffer, and orphans hold them open. Writes to
   // a file are synchronous and cost the kernel nothing; appending keeps them in order when the file is opened

@@ -57,6 +57,7 @@ class Program:
     Attributes:
         file_name: where it lies itself, by path relative to its folder.
         files: what lies beside it, likewise.
+        links: what lies beside a harness under a second name: that, and the path of the file.
         collect: what to bring back after each run, by path relative to its folder.
         collect_bytes: the bound of each collected file.
         reports: the style in which it reports tests, over a socket of its own; None for one that does not.
@@ -66,6 +67,7 @@ class Program:
     runs: tuple[RunSpec, ...]
     file_name: str = "main.js"
     files: tuple[tuple[str, Source], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     collect: tuple[str, ...] = ()
     collect_bytes: int = 16 * 1024 * 1024
     reports: Literal["node-test", "json"] | None = None
@@ -92,7 +94,7 @@ def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: st
         "collect": program.collect,
         "collect_bytes": program.collect_bytes,
         "runs": [_run(run) for run in program.runs],
-        "harness": program.reports and _harness(program.reports),
+        "harness": program.reports and _harness(program.reports, program.links),
     }
     # A JavaScript literal would take "__proto__" for a prototype, JSON.parse does not.
     return f"{_runner(reports=program.reports is not None)}(JSON.parse({json.dumps(json.dumps(spec))}));"
@@ -120,12 +122,13 @@ def _run(run: RunSpec) -> dict[str, object]:
     }
 
 
-def _harness(style: str) -> dict[str, object]:
+def _harness(style: str, links: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """What runs before a harness, and the key by which its report is known."""
     preload = "\n".join(_text(f"preload/{part}.js") for part in ("channel", style))
     return {
         "preload": base64.b64encode(preload.encode()).decode(),
         "key": secrets.token_hex(KEY_CHARS // 2),
+        "links": links,
     }
 
 

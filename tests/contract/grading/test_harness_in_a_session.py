@@ -86,6 +86,14 @@ async def test_modules_load_the_submission_by_the_name_that_the_harness_wants(gr
     assert by_name(result) == {"adds": "accepted"}
 
 
+async def test_a_submission_in_a_folder_of_its_own_finds_what_lies_beside_it(graded: Grader) -> None:
+    files = [{"path": "src/ops/add.js", "inline": "exports.add = (a, b) => a + b"}]
+    code = "Object.assign(exports, require('./ops/add'))"
+    test = UNIT_TESTS.replace("sub(3, 1)", "2").replace("sub(3e9, 1e9)", "2e9")
+    result = await graded(code, path="src/index.js", files=files, file=harness(test))
+    assert result.verdict == "accepted"
+
+
 async def test_of_listed_tests_each_has_its_points_and_one_that_is_not_reported_is_not_accepted(
     graded: Grader,
 ) -> None:
