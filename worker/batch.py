@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.messages import Outgoing
 
 MAX_MANIFEST_BYTES = 1 << 30
+MAX_MESSAGE_ID = 128
 JSON_LINES = "application/x-ndjson"
 
 
@@ -99,6 +100,20 @@ class Entry:
 def digest(document: dict[str, Any]) -> str:
     """The SHA-256 of a job, whatever the order of its fields."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def check_fits(batch: str, ids: Iterable[str]) -> None:
+    """The queue takes message ids of 128 characters, and a job's has its batch and its own name.
+
+    Raises:
+        BatchError: a job's would be longer.
+    """
+    longest = max(ids, key=len, default="")
+    if len(f"{batch}/{longest}") > MAX_MESSAGE_ID:
+        raise BatchError(
+            f"the names of the batch {batch!r} and of its job {longest!r} have more than "
+            f"{MAX_MESSAGE_ID - 1} characters together: submit to a batch of a shorter name"
+        )
 
 
 async def read_manifest(store: Store, folder: Folder) -> list[Entry]:

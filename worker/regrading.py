@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.batch import BatchError, Entry, Folder, digest, read_manifest, register
+from worker.batch import BatchError, Entry, Folder, check_fits, digest, read_manifest, register
 from worker.cancelling import is_marked
 from worker.completion import is_complete
 from worker.generations import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from worker.views import View
 
 CHUNK = 64
-MAX_MESSAGE_ID = 128
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class Regrade:
         """Record the generations before anything of them is there."""
         if not series:
             series = await self._new(view, jobs)
-        _check_fits(series, view)
+        check_fits(series[-1].batch, view.places)
         numbers = {each.number for each in series}
         wanted = [each.model_copy(update={"jobs": jobs}) for each in series]
 
@@ -197,16 +196,6 @@ class Regrade:
         """The job in a new generation: but for the cases, what it is made of stays what and where it was."""
         given = {"cases": cases} if cases and self._cases.are_for(document) else {}
         return {**document, "batch": folder.batch, **given}
-
-
-def _check_fits(series: Sequence[Generation], view: View) -> None:
-    """The queue takes message ids of 128 characters, and a job's has its batch and its own name."""
-    batch, job_id = series[-1].batch, max(view.places, key=len)
-    if len(f"{batch}/{job_id}") > MAX_MESSAGE_ID:
-        raise BatchError(
-            f"the names of the generation {batch!r} and of its job {job_id!r} have more than "
-            f"{MAX_MESSAGE_ID - 1} characters together: submit the programs to a batch of a shorter name"
-        )
 
 
 def _check_own(record: Generations, wanted: Iterable[Generation]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker.batch import BatchError, Folder, Queue, Store, register
+from worker.batch import BatchError, Folder, Queue, Store, check_fits, register
 from worker.cancelling import marker
 from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge
 from worker.messages import Outgoing
@@ -56,6 +56,7 @@ class Submission:
         Raises:
             BatchError: the batch was cancelled, has other jobs of the same id, or a job fits no message.
         """
+        check_fits(self._folder.batch, [candidate.entry.id for candidate in candidates])
         await self._check_wanted()
         await register(self._store, self._folder, [candidate.entry for candidate in candidates])
         await self._upload_cases(candidates)

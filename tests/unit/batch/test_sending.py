@@ -231,3 +231,12 @@ async def test_nothing_is_submitted_to_a_batch_that_was_cancelled(tmp_path: Path
     assert not queue.messages
     await Submission(blobs, queue, Folder("results", "hw10")).run(lines(tmp_path, {"id": "a"}))
     assert queue.sent == 1
+
+
+async def test_names_too_long_for_a_message_id_are_told_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    blobs, queue = MemoryBlobs(), MemoryQueue()
+    with pytest.raises(BatchError, match="127 characters together"):
+        await Submission(blobs, queue, FOLDER).run(lines(tmp_path, {"id": "x" * 125}))
+    assert not blobs.blobs
