@@ -13,7 +13,7 @@ import structlog
 
 from worker import __version__
 from worker.faults import JobRejected, ServiceFault
-from worker.job import validate_job
+from worker.job import Carried, carried, validate_job
 from worker.result import Error, Producer, Result
 from worker.strict_json import parse_json
 
@@ -146,7 +146,7 @@ def result_of(letter: Seen, producer: Producer) -> Result:
     """The terminal result of a dead letter whose job has none."""
     job_id, batch = letter.job
     status, error = _why(letter)
-    now = datetime.now(UTC)
+    now, taken_over = datetime.now(UTC), _carried(letter.body)
     return Result(
         id=job_id,
         batch=batch,
@@ -158,7 +158,8 @@ def result_of(letter: Seen, producer: Producer) -> Result:
         worker=producer,
         started_at=now,
         finished_at=now,
-        metadata=_metadata(letter.body),
+        trigger=taken_over.trigger,
+        metadata=taken_over.metadata,
     )
 
 
@@ -182,10 +183,8 @@ def _document(body: bytes | None) -> Any:  # noqa: ANN401 - JSON is what it is
     return parse_json(body)
 
 
-def _metadata(body: bytes | None) -> dict[str, Any]:
+def _carried(body: bytes | None) -> Carried:
     try:
-        document = _document(body)
+        return carried(_document(body))
     except JobRejected:
-        return {}
-    metadata = document.get("metadata") if isinstance(document, dict) else None
-    return metadata if isinstance(metadata, dict) else {}
+        return carried(None)

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
 from worker.faults import JobRejected
-from worker.model import Argument, Code, File, FilePath, Limits, Model, Text, validated
+from worker.model import (
+    Argument,
+    Code,
+    File,
+    FilePath,
+    Limits,
+    Model,
+    Text,
+    Unfit,
+    checked_against,
+    validated,
+)
 from worker.names import NAME, check_name
 from worker.strict_json import parse_json
+from worker.trigger import Trigger
 
 DEFAULT_BATCH = "default"
 
@@ -43,6 +56,7 @@ class Job(Model):
     cases: Cases | None = None
     collect: Annotated[tuple[FilePath, ...], Field(max_length=100)] = ()
     session: Session = Session()
+    trigger: Trigger | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -81,6 +95,25 @@ def named(document: object, number: int) -> tuple[str, str]:
     """
     job_id, batch = identity(document)
     return job_id or f"message-{number}", batch or DEFAULT_BATCH
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the result of a job takes over from it, be the job valid otherwise or not."""
+
+    metadata: dict[str, Any]
+    trigger: Trigger | None
+
+
+def carried(document: object) -> Carried:
+    """What can be used of a job's document, whatever it is."""
+    fields = document if isinstance(document, dict) else {}
+    metadata, trigger = fields.get("metadata"), fields.get("trigger")
+    try:
+        made_by = checked_against(Trigger, trigger) if isinstance(trigger, dict) else None
+    except Unfit:
+        made_by = None
+    return Carried(metadata if isinstance(metadata, dict) else {}, made_by)
 
 
 def job_of(body: bytes | None, number: int) -> tuple[str, str]:

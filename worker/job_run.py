@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from worker.committing import Committer
     from worker.delivery import Delivery
     from worker.inputs import InputFetcher, Inputs, Run
-    from worker.job import Job
+    from worker.job import Carried, Job
     from worker.ran import Ran
     from worker.result import Status
     from worker.session_leases import Lease, SessionLeases
@@ -60,6 +60,7 @@ class Attempt:
 
     Attributes:
         name: the attempt's own among all of the job's.
+        carried: what the job's result takes over from it.
         number: 1 for the first execution.
         deliveries: how often the job's messages came.
         faults: what went wrong before.
@@ -68,7 +69,7 @@ class Attempt:
     name: str
     job_id: str
     batch: str
-    metadata: dict[str, Any]
+    carried: Carried
     number: int
     deliveries: int
     faults: tuple[str, ...]
@@ -86,7 +87,8 @@ class Attempt:
             worker=Producer(version=__version__, instance=settings.instance),
             started_at=self.started_at,
             finished_at=datetime.now(UTC),
-            metadata=self.metadata,
+            trigger=self.carried.trigger,
+            metadata=self.carried.metadata,
             **fields,
         )
 

@@ -19,7 +19,7 @@ from worker.faults import (
     SessionFileMissing,
     SessionLost,
 )
-from worker.job import Job, named, validate_job
+from worker.job import Job, carried, named, validate_job
 from worker.job_run import Attempt, JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
@@ -78,7 +78,7 @@ class Processor:
         self._services.inputs.check(job)
         if delivery.delivery_count:
             await self._services.leases.fence(session_tag(job, delivery))
-        if delivery.redelivered and await self._services.committer.confirm(
+        if (delivery.redelivered or job.trigger) and await self._services.committer.confirm(
             job.batch, job.id, delivery.history.replaces
         ):
             log.info("job_already_committed")
@@ -166,12 +166,11 @@ def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
 
 def _attempt(delivery: Delivery, document: object) -> Attempt:
     job_id, batch = named(document, delivery.origin)
-    metadata = document.get("metadata") if isinstance(document, dict) else None
     return Attempt(
         name=f"{delivery.sequence_number}-{delivery.delivery_count}-{secrets.token_hex(3)}",
         job_id=job_id,
         batch=batch,
-        metadata=metadata if isinstance(metadata, dict) else {},
+        carried=carried(document),
         number=delivery.history.attempts + 1,
         deliveries=delivery.history.copies + delivery.delivery_count + 1,
         faults=delivery.history.reasons,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from worker.trigger import Trigger  # noqa: TC001 - pydantic reads it when the model is made
+
 Status = Literal[
     "succeeded",
     "failed",
@@ -161,6 +163,7 @@ class Result(Model):
     worker: Producer
     started_at: UtcTime
     finished_at: UtcTime
+    trigger: Trigger | None = None
     metadata: dict[str, Any] = {}
 
     def progress_line(self) -> bytes:

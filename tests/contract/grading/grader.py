@@ -12,7 +12,7 @@ from worker.delivery import Delivery
 from worker.faults import BlobMissing
 from worker.identifiers import Identifiers
 from worker.inputs import Content, InputFetcher
-from worker.job import validate_job
+from worker.job import carried, validate_job
 from worker.job_run import Attempt, JobRun, Services
 from worker.local.pool import PoolConfig
 from worker.local.pool import SessionPool as LocalPool
@@ -57,7 +57,7 @@ class Grader:
         source = {"inline": code, "path": fields.pop("path", None)}
         body = {"version": 1, "id": "j1", "code": source, "cases": {"inline": file}, **fields}
         job = validate_job(json.loads(json.dumps(body)))
-        attempt = Attempt("a1", "j1", "default", {}, 1, 1, (), datetime.now(UTC))
+        attempt = Attempt("a1", "j1", "default", carried(None), 1, 1, (), datetime.now(UTC))
         services = cast("Services", self)
         return await JobRun(services, Delivery(None, "m1", 1, 0), attempt, job).result()
 
