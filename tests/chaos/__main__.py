@@ -18,6 +18,7 @@ from rich.console import Console
 from tests.chaos import scenarios
 from tests.chaos.report import counts, table, verdict
 from tests.chaos.run import Plan, run
+from tests.chaos.timetable import timetable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ SCENARIOS = {
     "outage": partial(scenarios.outage, seconds=300, jobs=200),
     "fleet": partial(scenarios.fleet, jobs=400, milliseconds=300),
     "shutdown": partial(scenarios.shutdown, grace_seconds=10, budget_seconds=12),
+    "timetable": partial(timetable, seconds=600),
 }
 
 

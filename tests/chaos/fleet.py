@@ -24,11 +24,12 @@ _PREFIX = "JSWORKER_"
 
 @dataclass
 class Member:
-    """One worker process; each start of it has a name and a log of its own."""
+    """One process; each start of it has a name and a log of its own."""
 
     name: str
     process: Process
     log: Path
+    command: tuple[str, ...]
 
     @property
     def is_running(self) -> bool:
@@ -46,7 +47,7 @@ class Member:
 
 
 class Fleet:
-    """Workers with the same settings, each with an instance name of its own.
+    """Workers, and other commands, with the same settings, each with an instance name of its own.
 
     Attributes:
         exits: the exit status of those that were asked to stop, by name; None when it had to be killed.
@@ -61,21 +62,22 @@ class Fleet:
         self.ended_alone: list[tuple[str, int | None]] = []
         self.logs: list[Path] = []
 
-    async def start(self) -> Member:
-        """Start one more; the kernel kills it when this process ends."""
+    async def start(self, *command: str) -> Member:
+        """Start one more, a worker unless another command is given; it is killed when this process ends."""
+        command = command or ("run",)
         self._count += 1
-        name = f"worker-{self._count}"
+        name = f"{'worker' if command == ('run',) else command[0]}-{self._count}"
         log = self._folder / f"{name}.log"
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-IS", str(_DIE_WITH_PARENT), str(os.getpid())),
-                *(sys.executable, "-P", "-m", "worker.cli", "run"),
+                *(sys.executable, "-P", "-m", "worker.cli", *command),
                 cwd=ROOT,
                 env=self._environment(name),
                 stderr=stderr,
                 process_group=0,
             )
-        member = Member(name, process, log)
+        member = Member(name, process, log, command)
         self.members.append(member)
         self.logs.append(log)
         return member

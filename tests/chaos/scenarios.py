@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.findings import Findings
 from tests.chaos.jobs import BATCH, mark
 from tests.chaos.scene import Scene, scene
 
@@ -22,25 +22,6 @@ LEASE_SECONDS = 20.0  # of those killed, and some more
 _QUEUE = {"lock_duration_seconds": 60, "max_delivery_count": 20, "dead_lettering_on_expiration": True}
 _ENDLESS = b"setInterval(() => {}, 1e6)"
 _QUICK = b"console.log(process.argv[2])"
-
-
-@dataclass
-class Findings:
-    """What was measured, and what is wrong with it."""
-
-    figures: dict[str, float] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-    def measured(self, name: str, value: float, *, most: float) -> None:
-        """Take a figure in; it is wrong when it is above its bound."""
-        self.figures[name] = round(value, 2)
-        if value > most:
-            self.wrong.append(f"{name}: {value:.2f}, at most {most:g} allowed")
-
-    def expect(self, what: str, *, holds: bool) -> None:
-        """Take in what must hold."""
-        if not holds:
-            self.wrong.append(what)
 
 
 async def outage(folder: Path, *, seconds: float, jobs: int) -> Findings:
