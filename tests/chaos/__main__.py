@@ -10,23 +10,27 @@ import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from tests.chaos import scenarios
+from tests.chaos.pipeline import pipeline
 from tests.chaos.report import counts, table, verdict
 from tests.chaos.run import Plan, run
 from tests.chaos.timetable import timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
-SCENARIOS = {
+    from tests.chaos.findings import Findings
+
+SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, Findings]]] = {
     "outage": partial(scenarios.outage, seconds=300, jobs=200),
     "fleet": partial(scenarios.fleet, jobs=400, milliseconds=300),
     "shutdown": partial(scenarios.shutdown, grace_seconds=10, budget_seconds=12),
+    "pipeline": pipeline,
     "timetable": partial(timetable, seconds=600),
 }
 

@@ -13,7 +13,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.services import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
     from random import Random
 
@@ -53,11 +53,15 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, random: Random, queue: Mapping[str, Any], settings: Mapping[str, str]
+    folder: Path,
+    random: Random,
+    queue: Mapping[str, Any],
+    settings: Mapping[str, str],
+    beside: Iterable[Mapping[str, Any]] = (),
 ) -> AsyncIterator[Scene]:
     """Start a stack in the folder; workers are started by whoever uses it, and none is left behind."""
     async with AsyncExitStack() as resources:
-        stack = await resources.enter_async_context(Stack(folder, random, dict(queue), POOL_SESSIONS))
+        stack = await resources.enter_async_context(Stack(folder, random, [queue, *beside], POOL_SESSIONS))
         fleet = Fleet(folder, {**stack.environment, **SETTINGS, **settings})
         resources.push_async_callback(fleet.kill_all)
         blobs = Blobs(stack.direct)

@@ -18,6 +18,7 @@ from worker.local.state import StateDirectory, write_private
 from worker.local.supervised import Child, StackError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from random import Random
 
@@ -38,7 +39,9 @@ class Stack:
         journal: what the pool was asked to execute.
     """
 
-    def __init__(self, folder: Path, random: Random, queue: dict[str, Any], pool_sessions: int) -> None:
+    def __init__(
+        self, folder: Path, random: Random, queues: Sequence[Mapping[str, Any]], pool_sessions: int
+    ) -> None:
         self.journal = Journal()
         self.relays = {role: Relay(random, self.journal.watch if role == "pool" else None) for role in ROLES}
         self.environment: dict[str, str] = {}
@@ -52,14 +55,14 @@ class Stack:
             spares=2,
             faults_file=self._faults,
         )
-        self._queue = {"name": QUEUE, **queue}
+        self._queues = [{"name": QUEUE, **queue} for queue in queues]
         self._children: dict[str, Child] = {}
         self._starts = 0
 
     async def __aenter__(self) -> Self:
         self._state.path.mkdir(parents=True)
         self.set_faults({})
-        write_private(self._state.queues_file, json.dumps({"queues": [self._queue]}))
+        write_private(self._state.queues_file, json.dumps({"queues": self._queues}))
         try:
             for relay in self.relays.values():
                 await relay.start()
