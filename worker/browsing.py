@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from azure.servicebus import ServiceBusSubQueue
 
-from worker.link import closed, mapped
+from worker.link import closed, mapped, receiver_of
 from worker.messages import body_of, history_of
 from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from azure.servicebus import ServiceBusReceivedMessage
@@ -47,7 +48,7 @@ class Browser:
         try:
             while page := await self._page(link, start):
                 for message in page:
-                    yield seen(message)
+                    yield seen(message, self._queue)
                 start = (page[-1].sequence_number or start) + 1
             finished = True
         finally:
@@ -64,7 +65,7 @@ class Browser:
         if link := self._idle.pop(dead, None):
             return link
         sub_queue = ServiceBusSubQueue.DEAD_LETTER if dead else None
-        link = self._client.get_queue_receiver(self._queue, sub_queue=sub_queue, prefetch_count=0)
+        link = receiver_of(self._client, self._queue, sub_queue)
         try:
             with mapped(self._queue):
                 async with asyncio.timeout(CALL_SECONDS):
@@ -80,10 +81,29 @@ class Browser:
                 return await link.peek_messages(PAGE, sequence_number=start, timeout=CALL_SECONDS)
 
 
-def seen(message: ServiceBusReceivedMessage) -> Seen:
+class Browsers:
+    """Looks at several queues, one after the other, as a ``Browser`` does at each of them."""
+
+    def __init__(self, browsers: Sequence[Browser]) -> None:
+        self._browsers = browsers
+
+    async def messages(self, *, dead: bool = False, start: int = 1) -> AsyncGenerator[Seen]:
+        """All messages, or all dead letters, of all queues; each has sequence numbers of its own."""
+        for browser in self._browsers:
+            async with aclosing(browser.messages(dead=dead, start=start)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def close(self) -> None:
+        """Close the links that were kept."""
+        await asyncio.gather(*(browser.close() for browser in self._browsers))
+
+
+def seen(message: ServiceBusReceivedMessage, queue: str) -> Seen:
     """The SDK's message as the core has it; properties that its sender made up are never an error."""
     properties = message.application_properties or {}
     return Seen(
+        queue=queue,
         sequence_number=message.sequence_number or 0,
         message_id=str(message.message_id),
         delivery_count=message.delivery_count or 0,

@@ -66,6 +66,7 @@ def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delive
         lock_seconds=lock_seconds,
         received_at=now(),
         handle=message,
+        queue=watch.queue,
     )
 
 
