@@ -34,6 +34,7 @@ from worker.servicebus import Sender, open_servicebus
 from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
+from worker.shares import Shares
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
 
@@ -154,7 +155,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     completions = Completions(blobs, settings.results_container)
     committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
-    services = _services(settings, blobs, committer, leases, vitals)
+    services = _services(settings, blobs, committer, leases, vitals=vitals, permits=permits)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run]
     if settings.permit_leases:
@@ -171,8 +172,14 @@ def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions)
     return Committer(blobs, container, Progress(blobs, container), patience, completions.committed)
 
 
-def _services(
-    settings: WorkerSettings, blobs: Blobs, committer: Committer, leases: SessionLeases, vitals: Vitals
+def _services(  # noqa: PLR0913 - wiring
+    settings: WorkerSettings,
+    blobs: Blobs,
+    committer: Committer,
+    leases: SessionLeases,
+    *,
+    vitals: Vitals,
+    permits: Permits,
 ) -> Services:
     container = settings.results_container
     return Services(
@@ -186,6 +193,7 @@ def _services(
         cancellations=Cancellations(blobs, container),
         vitals=vitals,
         settings=settings,
+        shares=Shares(settings.fair_lookahead, lambda: permits.limit, settings.beyond),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from azure.servicebus import ServiceBusSubQueue
@@ -37,16 +38,20 @@ class Browser:
         self._client, self._queue = client, queue
         self._idle: dict[bool, ServiceBusReceiver] = {}
 
-    async def messages(self, *, dead: bool = False, start: int = 1) -> AsyncGenerator[Seen]:
+    async def messages(
+        self, *, dead: bool = False, start: int = 1, most: int | None = None
+    ) -> AsyncGenerator[Seen]:
         """All messages, or all dead letters, by sequence number from ``start`` on, be they locked or not.
 
+        At most ``most``, rounded up to whole pages, if that is given.
         They are read in pages, so what changes meanwhile may be seen or not. A look that is broken off must
         be closed (``contextlib.aclosing``), or its link stays open until it is collected.
         """
         link = await self._link(dead=dead)
         finished = False
         try:
-            while page := await self._page(link, start):
+            pages = count(0, PAGE)
+            while (most is None or next(pages) < most) and (page := await self._page(link, start)):
                 for message in page:
                     yield seen(message, self._queue)
                 start = (page[-1].sequence_number or start) + 1

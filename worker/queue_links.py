@@ -9,6 +9,7 @@ from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.dead_letters import Recorder, Sweeper
 from worker.lanes import Lanes
+from worker.scout import Scout
 from worker.servicebus import Probe, Receiver, Sender
 from worker.several_queues import SeveralQueues
 from worker.watchdog import QueueWatch, Watchdog
@@ -72,6 +73,8 @@ class Queues:
         probe, browser = kept(Probe(servicebus, lane.name, watch)), kept(Browser(servicebus, lane.name))
         recorder = Recorder(self._services.committer, self._services.settings.instance)
         self.duties += [Watchdog(watch, probe.ask).run, Sweeper(browser, recorder).run]
+        if self._services.shares.look_ahead:
+            self.duties.append(Scout(browser, watch.queue, self._services.shares).run)
         sender = self._sender(lane)
         return lambda: kept(Receiver(servicebus, lane.name, sender, self._opening, watch))
 

@@ -151,10 +151,14 @@ class WorkerSettings(ClientSettings):
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @property
+    def beyond(self) -> int:
+        """Slots beyond the sessions, which fetch and store while the others execute."""
+        return self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
+
+    @property
     def slots(self) -> int:
-        """Slots beyond the sessions fetch and store while the others execute."""
-        beyond = self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
-        return self.max_sessions + beyond
+        """All slots."""
+        return self.max_sessions + self.beyond
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
