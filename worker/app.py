@@ -7,59 +7,62 @@ import secrets
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from worker.blobs import open_blobs
 from worker.breaker import Breaker
-from worker.browsing import Browser
+from worker.browsing import Browser, Browsers
 from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
-from worker.dead_letters import Recorder, Sweeper
+from worker.dead_letters import Recorder
 from worker.faults import AlreadyCommitted, BlobMissing, CapacityFault, InfrastructureFault
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job_run import Services
+from worker.lane import subscription_of
 from worker.lifecycle import Worker
 from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
-from worker.servicebus import Probe, Receiver, Sender, open_servicebus
+from worker.queue_links import Links, Queues
+from worker.servicebus import Sender, open_servicebus
 from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
+from worker.shares import Shares
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
-from worker.watchdog import QueueWatch, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.servicebus.aio import ServiceBusClient
 
     from worker.blobs import Blobs
-    from worker.lifecycle import Duty
     from worker.settings import ClientSettings
 
-L = TypeVar("L", Probe, Receiver, Sender)
 SECRET_BYTES = 64
-LINKS_OPENING = 16
 TOOLS_PATIENCE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class DeadLetterTools:
-    """What a command needs that looks at dead letters, runs jobs again or removes their letters."""
+    """What a command needs that looks at dead letters, runs jobs again or removes their letters.
+
+    Attributes:
+        browser: looks at all queues.
+        queues: the dead letters of each queue, by its name.
+    """
 
     blobs: Blobs
     sender: Sender
-    browser: Browser
-    queue: DeadLetterQueue
+    browser: Browsers
+    queues: dict[str, DeadLetterQueue]
     committer: Committer
     recorder: Recorder
 
@@ -85,33 +88,37 @@ async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def open_browser(settings: ClientSettings) -> AsyncIterator[Browser]:
-    """Connect to the queue, only to look at it."""
+async def open_browser(settings: ClientSettings) -> AsyncIterator[Browsers]:
+    """Connect to the queues, only to look at them."""
     async with AsyncExitStack() as stack:
         credential = await _credential(settings, stack)
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
-        browser = Browser(servicebus, settings.queue)
-        stack.push_async_callback(browser.close)
-        yield browser
+        browsers = Browsers([Browser(servicebus, name) for name in settings.queue_names])
+        stack.push_async_callback(browsers.close)
+        yield browsers
 
 
 @asynccontextmanager
 async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLetterTools]:
-    """Connect to the queue, its dead letters and the blobs."""
+    """Connect to the queues, their dead letters and the blobs."""
     async with AsyncExitStack() as stack:
         credential = await _credential(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
-        sender = Sender(servicebus, settings.queue)
-        stack.push_async_callback(sender.close)
-        browser = Browser(servicebus, settings.queue)
-        stack.push_async_callback(browser.close)
-        queue = DeadLetterQueue(servicebus, settings.queue, sender)
-        stack.push_async_callback(queue.close)
+        senders = {
+            name: Sender(servicebus, name) for name in settings.queue_names if not subscription_of(name)
+        }
+        first, queues = senders[settings.lanes[0].name], dict[str, DeadLetterQueue]()
+        for name in settings.queue_names:
+            queues[name] = DeadLetterQueue(servicebus, name, senders.get(name, first))
+        browsers = Browsers([Browser(servicebus, name) for name in settings.queue_names])
+        for close in [link.close for link in senders.values()] + [queue.close for queue in queues.values()]:
+            stack.push_async_callback(close)
+        stack.push_async_callback(browsers.close)
         container = settings.results_container
         committer = Committer(blobs, container, Progress(blobs, container), TOOLS_PATIENCE_SECONDS)
         recorder = Recorder(committer, socket.gethostname())
-        yield DeadLetterTools(blobs, sender, browser, queue, committer, recorder)
+        yield DeadLetterTools(blobs, senders[settings.queue], browsers, queues, committer, recorder)
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
@@ -135,7 +142,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     credential = await _credential(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential))
     pool = await stack.enter_async_context(open_sessions(settings, credential))
-    links = _Links(await stack.enter_async_context(open_servicebus(settings, credential)))
+    links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
     scope = "" if settings.permit_leases else settings.instance
     secret = await with_patience(
@@ -148,57 +155,16 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     completions = Completions(blobs, settings.results_container)
     committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
-    services = _services(settings, blobs, committer, leases, vitals)
-    duties = [*_queue_duties(services, links), completions.run]
+    services = _services(settings, blobs, committer, leases, vitals=vitals, permits=permits)
+    queues = Queues(services, links)
+    duties = [services.cancellations.run, *queues.duties, completions.run]
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)
         duties += [shared.run, services.leases.tidy]
     else:
         await services.leases.sweep()
-    new_receiver = _receivers(services, links, duties)
-    return Worker(services, permits, Processor(services), new_receiver, duties)
-
-
-class _Links:
-    """The worker's links to the namespace, closed together: each takes the SDK up to a second."""
-
-    def __init__(self, servicebus: ServiceBusClient) -> None:
-        self.servicebus = servicebus
-        self._closers: list[Callable[[], Awaitable[None]]] = []
-
-    def kept(self, link: L) -> L:
-        """The link, to be closed at the end."""
-        self._closers.append(link.close)
-        return link
-
-    async def close(self) -> None:
-        """Close all; what the broker has handed to them goes back to the queue."""
-        await asyncio.gather(*(close() for close in self._closers))
-
-
-def _queue_duties(services: Services, links: _Links) -> list[Duty]:
-    """What goes on beside the jobs: cancelled ones are looked for, and dead letters without a result."""
-    browser = Browser(links.servicebus, services.settings.queue)
-    sweeper = Sweeper(browser, Recorder(services.committer, services.settings.instance))
-
-    async def sweep() -> None:
-        try:
-            await sweeper.run()
-        finally:
-            await browser.close()
-
-    return [services.cancellations.run, sweep]
-
-
-def _receivers(services: Services, links: _Links, duties: list[Duty]) -> Callable[[], Receiver]:
-    """What makes the slots' receivers; their watchdog becomes a duty."""
-    servicebus, queue = links.servicebus, services.settings.queue
-    sender, opening = links.kept(Sender(servicebus, queue)), asyncio.Semaphore(LINKS_OPENING)
-    watch = QueueWatch(services.vitals)
-    probe = links.kept(Probe(servicebus, queue, watch))
-    duties.append(Watchdog(watch, probe.ask).run)
-    return lambda: links.kept(Receiver(servicebus, queue, sender, opening, watch))
+    return Worker(services, permits, Processor(services), queues.receiver, duties)
 
 
 def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions) -> Committer:
@@ -206,8 +172,14 @@ def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions)
     return Committer(blobs, container, Progress(blobs, container), patience, completions.committed)
 
 
-def _services(
-    settings: WorkerSettings, blobs: Blobs, committer: Committer, leases: SessionLeases, vitals: Vitals
+def _services(  # noqa: PLR0913 - wiring
+    settings: WorkerSettings,
+    blobs: Blobs,
+    committer: Committer,
+    leases: SessionLeases,
+    *,
+    vitals: Vitals,
+    permits: Permits,
 ) -> Services:
     container = settings.results_container
     return Services(
@@ -221,6 +193,7 @@ def _services(
         cancellations=Cancellations(blobs, container),
         vitals=vitals,
         settings=settings,
+        shares=Shares(settings.fair_lookahead, lambda: permits.limit, settings.beyond),
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from azure.servicebus import ServiceBusSubQueue
 
-from worker.link import closed, mapped
+from worker.link import closed, mapped, receiver_of
 from worker.messages import body_of, history_of
 from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from azure.servicebus import ServiceBusReceivedMessage
@@ -36,18 +38,22 @@ class Browser:
         self._client, self._queue = client, queue
         self._idle: dict[bool, ServiceBusReceiver] = {}
 
-    async def messages(self, *, dead: bool = False, start: int = 1) -> AsyncGenerator[Seen]:
+    async def messages(
+        self, *, dead: bool = False, start: int = 1, most: int | None = None
+    ) -> AsyncGenerator[Seen]:
         """All messages, or all dead letters, by sequence number from ``start`` on, be they locked or not.
 
+        At most ``most``, rounded up to whole pages, if that is given.
         They are read in pages, so what changes meanwhile may be seen or not. A look that is broken off must
         be closed (``contextlib.aclosing``), or its link stays open until it is collected.
         """
         link = await self._link(dead=dead)
         finished = False
         try:
-            while page := await self._page(link, start):
+            pages = count(0, PAGE)
+            while (most is None or next(pages) < most) and (page := await self._page(link, start)):
                 for message in page:
-                    yield seen(message)
+                    yield seen(message, self._queue)
                 start = (page[-1].sequence_number or start) + 1
             finished = True
         finally:
@@ -64,7 +70,7 @@ class Browser:
         if link := self._idle.pop(dead, None):
             return link
         sub_queue = ServiceBusSubQueue.DEAD_LETTER if dead else None
-        link = self._client.get_queue_receiver(self._queue, sub_queue=sub_queue, prefetch_count=0)
+        link = receiver_of(self._client, self._queue, sub_queue)
         try:
             with mapped(self._queue):
                 async with asyncio.timeout(CALL_SECONDS):
@@ -80,10 +86,29 @@ class Browser:
                 return await link.peek_messages(PAGE, sequence_number=start, timeout=CALL_SECONDS)
 
 
-def seen(message: ServiceBusReceivedMessage) -> Seen:
+class Browsers:
+    """Looks at several queues, one after the other, as a ``Browser`` does at each of them."""
+
+    def __init__(self, browsers: Sequence[Browser]) -> None:
+        self._browsers = browsers
+
+    async def messages(self, *, dead: bool = False, start: int = 1) -> AsyncGenerator[Seen]:
+        """All messages, or all dead letters, of all queues; each has sequence numbers of its own."""
+        for browser in self._browsers:
+            async with aclosing(browser.messages(dead=dead, start=start)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def close(self) -> None:
+        """Close the links that were kept."""
+        await asyncio.gather(*(browser.close() for browser in self._browsers))
+
+
+def seen(message: ServiceBusReceivedMessage, queue: str) -> Seen:
     """The SDK's message as the core has it; properties that its sender made up are never an error."""
     properties = message.application_properties or {}
     return Seen(
+        queue=queue,
         sequence_number=message.sequence_number or 0,
         message_id=str(message.message_id),
         delivery_count=message.delivery_count or 0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from azure.servicebus import ServiceBusSubQueue
 
 from worker.browsing import seen
-from worker.link import Link
+from worker.link import Link, receiver_of
 from worker.messages import again, delivery_of, message_of, unjudged
 from worker.replaying import Taken
 from worker.servicebus import RECEIVE_SECONDS
@@ -26,17 +26,13 @@ class DeadLetterQueue:
     Args:
         client: the namespace.
         queue: the name of the queue whose dead letters these are.
-        sender: for copies of them to that queue.
+        sender: for copies of them, to that queue or the one that stands in for a subscription.
     """
 
     def __init__(self, client: ServiceBusClient, queue: str, sender: Sender) -> None:
-        self._sender, self._watch = sender, QueueWatch()
+        self._sender, self._watch, self._queue = sender, QueueWatch(queue=queue), queue
         self._link = Link(
-            lambda: client.get_queue_receiver(
-                queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER, prefetch_count=0
-            ),
-            queue,
-            self._watch,
+            lambda: receiver_of(client, queue, ServiceBusSubQueue.DEAD_LETTER), queue, self._watch
         )
 
     async def receive(self, count: int) -> list[Taken]:
@@ -48,7 +44,7 @@ class DeadLetterQueue:
             lambda link: link.receive_messages(max_message_count=count, max_wait_time=RECEIVE_SECONDS),
             self._watch.times.receive,
         )
-        return [Taken(seen(message), delivery_of(message, self._watch)) for message in messages]
+        return [Taken(seen(message, self._queue), delivery_of(message, self._watch)) for message in messages]
 
     async def renew(self, taken: Taken) -> None:
         """Renew the lock; raises ``LockLost``."""

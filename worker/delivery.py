@@ -32,6 +32,7 @@ class Delivery:
         lock_seconds: length of the lock.
         received_at: receipt, on the monotonic clock.
         handle: the receiver's own.
+        queue: the name of the queue it came from; empty where there is but one.
     """
 
     body: bytes | None
@@ -43,6 +44,7 @@ class Delivery:
     lock_seconds: float = 60.0
     received_at: float = field(default_factory=now)
     handle: object = None
+    queue: str = ""
 
     @property
     def origin(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,13 +127,13 @@ async def _entry(store: Store, folder: Folder, job_id: str) -> tuple[bool, Entry
 async def _in_queue(queue: Looks, batch: str, job_id: str) -> tuple[Seen | None, int]:
     """The job's message, rather one that is not scheduled, and how many stand before it."""
     found: Seen | None = None
-    before = ahead = 0
+    ahead, before = 0, Counter[str]()
     async with aclosing(queue.messages()) as messages:
         async for message in messages:
             is_ours = message.job == (job_id, batch)
             if is_ours and (found is None or (found.state, message.state) == ("scheduled", "active")):
-                found, ahead = message, before
-            before += message.state == "active"
+                found, ahead = message, before[message.queue]
+            before[message.queue] += message.state == "active"
     return found, ahead
 
 

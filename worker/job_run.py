@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from worker.patience import with_patience
 from worker.permits import SHARED
 from worker.program import growing, packed, run_program
 from worker.result import Error, Producer, Result, SessionUse, Timings
+from worker.shares import Shares
 from worker.storing import Stored
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Services:
     cancellations: Cancellations
     vitals: Vitals
     settings: WorkerSettings
+    shares: Shares = field(default_factory=Shares)
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ from azure.servicebus.exceptions import (
 
 from worker.clock import now
 from worker.faults import CapacityFault, ConfigurationFault, InfrastructureFault, LockLost
+from worker.lane import subscription_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from azure.servicebus.aio import ServiceBusReceiver, ServiceBusSender
+    from azure.servicebus import ServiceBusSubQueue
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
     from worker.watchdog import QueueWatch
 
@@ -140,6 +142,15 @@ class Link:
         return task.result()
 
 
+def receiver_of(
+    client: ServiceBusClient, queue: str, sub_queue: ServiceBusSubQueue | None = None
+) -> ServiceBusReceiver:
+    """A receiver of a queue, or of a subscription named ``topic/Subscriptions/name``; not yet opened."""
+    if names := subscription_of(queue):
+        return client.get_subscription_receiver(*names, sub_queue=sub_queue, prefetch_count=0)
+    return client.get_queue_receiver(queue, sub_queue=sub_queue, prefetch_count=0)
+
+
 async def closed(link: ServiceBusReceiver | ServiceBusSender, seconds: float = CLOSE_SECONDS) -> None:
     """Close a link that may be broken in any way, in bounded time."""
     closing = asyncio.create_task(_close(link))
@@ -183,7 +194,8 @@ def mapped(queue: str) -> Iterator[None]:
         raise LockLost("the broker says that the lock is lost") from error
     except (MessagingEntityNotFoundError, MessagingEntityDisabledError) as error:
         raise ConfigurationFault(
-            f"the queue {queue!r} does not exist or is disabled", "Create it, or correct JSWORKER_QUEUE"
+            f"the queue {queue!r} does not exist or is disabled",
+            "Create it, or correct JSWORKER_QUEUE or JSWORKER_QUEUES",
         ) from error
     except (ServiceBusAuthenticationError, ServiceBusAuthorizationError, ClientAuthenticationError) as error:
         raise ConfigurationFault(

@@ -66,6 +66,7 @@ def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delive
         lock_seconds=lock_seconds,
         received_at=now(),
         handle=message,
+        queue=watch.queue,
     )
 
 
@@ -123,6 +124,7 @@ def history_of(message: ServiceBusReceivedMessage) -> History:
             setbacks=_counted(fields.get("setbacks", 0)),
             origin=_counted(fields.get("origin") or origin),
             replaces=_etag(fields.get("replaces")),
+            yields=_counted(fields.get("yields", 0)),
         )
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         return History(first_enqueued_ms=first, origin=origin)
@@ -160,7 +162,7 @@ def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry
         content_type=message.content_type,
         subject=message.subject,
         time_to_live=_time_left(message, retry.delay),
-        scheduled_enqueue_time_utc=datetime.now(UTC) + timedelta(seconds=retry.delay),
+        scheduled_enqueue_time_utc=_later(retry.delay),
     )
 
 
@@ -208,11 +210,15 @@ def _is_text(value: Property) -> bool:
 
 def encoded(message: Outgoing) -> ServiceBusMessage:
     """A message of our own as the client wants it."""
-    later = datetime.now(UTC) + timedelta(seconds=message.delay_seconds)
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,
         content_type="application/json",
         application_properties=message.properties,
-        scheduled_enqueue_time_utc=later if message.delay_seconds else None,
+        scheduled_enqueue_time_utc=_later(message.delay_seconds),
     )
+
+
+def _later(seconds: float) -> datetime | None:
+    """When a message is to become visible; None for at once, which spares the service the scheduling."""
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None

@@ -69,7 +69,10 @@ class Processor:
             document = _document(delivery)
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
-            return await self._settled(delivery, attempt, validate_job(document))
+            if self._services.shares.gives_way(delivery, attempt.batch):
+                return Retry(0, delivery.history.after_yield())
+            with self._services.shares.held(delivery, attempt.batch):
+                return await self._settled(delivery, attempt, validate_job(document))
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
             return await self._give_up(delivery, attempt, "rejected", error)
@@ -132,7 +135,7 @@ class Processor:
         who, history, reason = str(delivery.origin), delivery.history, str(fault)
         is_setback = isinstance(fault, InfrastructureFault) and self._breaker.serves_others(who)
         self._breaker.failed(who, reason)
-        delay = backoff_seconds(history.copies, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS)
+        delay = backoff_seconds(history.waits, self._settings.retry_base_seconds, LONGEST_WAIT_SECONDS)
         return Retry(delay, history.after_setback(reason) if is_setback else history.after_wait(reason))
 
     def _lost(self, delivery: Delivery, reason: str, *, during_outage: bool) -> Settlement:

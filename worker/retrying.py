@@ -41,13 +41,14 @@ class Plan:
     """The jobs of a batch that the platform failed, and how each is run again.
 
     Attributes:
-        letters: by the sequence number of its dead letter the id of a job whose letter is replayed.
+        letters: by the queue and the sequence number of its dead letter the id of a job whose letter is
+            replayed.
         again: jobs that have no dead letter, and are sent as they were recorded.
         waiting: jobs of which a message is in the queue: they are run again already.
         missing: jobs that have no result at all; these are not retried but reconciled.
     """
 
-    letters: dict[int, str] = field(default_factory=dict)
+    letters: dict[tuple[str, int], str] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -143,12 +144,12 @@ def _message(job: Recorded, etag: str) -> Outgoing:
     return with_history(Outgoing(body=job.body, message_id=f"{job.first_id[:100]}.t-{mark}"), history)
 
 
-async def _messages(queue: Looks, view: View, *, dead: bool) -> dict[tuple[str, Folder], int]:
-    """The numbers of the messages, or dead letters, of the view's jobs."""
+async def _messages(queue: Looks, view: View, *, dead: bool) -> dict[tuple[str, Folder], tuple[str, int]]:
+    """The queues and numbers of the messages, or dead letters, of the view's jobs."""
     wanted = {(job_id, folder.batch): (job_id, folder) for job_id, folder in view.places.items()}
-    found: dict[tuple[str, Folder], int] = {}
+    found: dict[tuple[str, Folder], tuple[str, int]] = {}
     async with aclosing(queue.messages(dead=dead)) as messages:
         async for message in messages:
             if message.job in wanted:
-                found[wanted[message.job]] = message.sequence_number
+                found[wanted[message.job]] = (message.queue, message.sequence_number)
     return found

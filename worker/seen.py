@@ -30,6 +30,7 @@ class Seen:
         history: what scheduled copies carry along.
         reason: of a dead letter, in the words of who made it: the worker, the broker or an operator.
         description: of a dead letter, as above.
+        queue: the name of the queue; empty where there is but one.
     """
 
     sequence_number: int
@@ -43,6 +44,7 @@ class Seen:
     history: History = field(default_factory=History)
     reason: str | None = None
     description: str | None = None
+    queue: str = ""
 
     @property
     def origin(self) -> int:
@@ -66,6 +68,7 @@ class Wanted:
         after: enqueued then or later.
         before: enqueued earlier.
         numbers: any of these sequence numbers.
+        queue: the name of the queue.
     """
 
     reasons: frozenset[str] = frozenset()
@@ -74,6 +77,7 @@ class Wanted:
     after: datetime | None = None
     before: datetime | None = None
     numbers: frozenset[int] = frozenset()
+    queue: str | None = None
 
     @property
     def is_all(self) -> bool:
@@ -85,6 +89,7 @@ class Wanted:
         job_id, batch = letter.job
         return (
             (not self.reasons or (letter.reason or "") in self.reasons)
+            and self.queue in {None, letter.queue}
             and self.batch in {None, batch}
             and self.job in {None, job_id}
             and (not self.numbers or letter.sequence_number in self.numbers)

@@ -16,7 +16,7 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import MessageSizeExceededError
 
 from worker.faults import CapacityFault, InfrastructureFault
-from worker.link import Link, closed, mapped
+from worker.link import Link, closed, mapped, receiver_of
 from worker.messages import copy_of, delivery_of, encoded, message_of, unjudged
 from worker.patience import with_patience
 from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry, Settlement
@@ -91,8 +91,8 @@ class Receiver:
 
     Args:
         client: the namespace.
-        queue: the queue's name.
-        sender: for the copies of retries.
+        queue: the name of the queue, or of a subscription as ``topic/Subscriptions/name``.
+        sender: for the copies of retries; they go to the queue itself, or to the one that stands in for it.
         opening: bounds how many receivers open their links at a time; each costs a good deal.
         watch: what the receivers of the queue have in common.
     """
@@ -106,9 +106,7 @@ class Receiver:
         watch: QueueWatch | None = None,
     ) -> None:
         self._sender, self._watch = sender, watch or QueueWatch()
-        self._link = Link(
-            lambda: client.get_queue_receiver(queue, prefetch_count=0), queue, self._watch, opening
-        )
+        self._link = Link(lambda: receiver_of(client, queue), queue, self._watch, opening)
 
     async def receive(self) -> Delivery | None:
         """Wait a short time for a message; None when there is none. Not to be cancelled.
@@ -159,6 +157,7 @@ class Receiver:
 
     async def is_queue_empty(self) -> bool:
         """Whether the queue holds no message at all, be it waiting, scheduled or locked by another."""
+        self._link.drop_if_silent()
         return not await self._link.call(
             lambda receiver: receiver.peek_messages(1, sequence_number=1, timeout=CALL_SECONDS), CALL_SECONDS
         )
@@ -181,7 +180,7 @@ class Probe:
     def __init__(self, client: ServiceBusClient, queue: str, watch: QueueWatch) -> None:
         self._seconds = watch.times.probe
         self._link = Link(
-            lambda: client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER),
+            lambda: receiver_of(client, queue, ServiceBusSubQueue.DEAD_LETTER),
             queue,
             watch,
             open_seconds=self._seconds,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import socket
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.lane import Lane, first_name, parse_lanes, subscription_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,18 @@ def _split(value: object) -> object:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
+
+
+def _lanes(value: object) -> object:
+    return parse_lanes(value) if isinstance(value, str) else value
+
+
+def _sendable(name: str) -> str:
+    if subscription_of(name):
+        raise ValueError(
+            "is a subscription, and nothing can be sent to one; QUEUES may name it, after a queue"
+        )
+    return name
 
 
 def _no_slash(value: str) -> str:
@@ -55,7 +69,8 @@ class ClientSettings(CasesSettings):
 
     servicebus_namespace: str | None = None
     servicebus_connection_string: SecretStr | None = None
-    queue: str = "jobs"
+    queue: Annotated[str, AfterValidator(_sendable)] = "jobs"
+    queues: Annotated[tuple[Lane, ...], NoDecode, BeforeValidator(_lanes)] = ()
     storage_account_url: Url | None = None
     storage_connection_string: SecretStr | None = None
     code_containers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)] = (
@@ -65,6 +80,26 @@ class ClientSettings(CasesSettings):
     results_container: str = "results"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The queues that a worker takes jobs from; the first is one that can be sent to."""
+        return self.queues or (Lane(self.queue),)
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The names of all queues that jobs may be in, the one to submit to included."""
+        return tuple(dict.fromkeys([*(lane.name for lane in self.lanes), self.queue]))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _submit_to_the_first(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Of several queues the first is the one to submit to, unless ``queue`` says otherwise."""
+        if isinstance(values, dict) and "queue" not in values and isinstance(values.get("queues"), str):
+            name = first_name(values["queues"])
+            if name and not subscription_of(name):
+                return {**values, "queue": name}
+        return values
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
@@ -91,6 +126,7 @@ class WorkerSettings(ClientSettings):
     pool_token: SecretStr | None = None
     max_sessions: Annotated[int, Field(ge=1, le=600)]
     lookahead: Annotated[int, Field(ge=0, le=600)] | None = None
+    fair_lookahead: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
     session_policy: Literal["fresh", "keyed", "shared"] = "fresh"
     session_cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
     session_secret: SecretStr | None = None
@@ -115,10 +151,14 @@ class WorkerSettings(ClientSettings):
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @property
+    def beyond(self) -> int:
+        """Slots beyond the sessions, which fetch and store while the others execute."""
+        return self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
+
+    @property
     def slots(self) -> int:
-        """Slots beyond the sessions fetch and store while the others execute."""
-        beyond = self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
-        return self.max_sessions + beyond
+        """All slots."""
+        return self.max_sessions + self.beyond
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
@@ -170,4 +210,6 @@ def _number(value: str | float) -> float:
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     name = PREFIX + str(location[0]).upper()
-    return f"{name}: {'is required' if message == 'Field required' else message}"
+    return (
+        f"{name}: {'is required' if message == 'Field required' else message.removeprefix('Value error, ')}"
+    )

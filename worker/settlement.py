@@ -20,10 +20,10 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Retry:
-    """Run again later, from a scheduled copy that is sent before the original is completed.
+    """Run again later, from a copy that is sent before the original is completed.
 
     Attributes:
-        delay: seconds until the copy becomes visible.
+        delay: seconds until the copy becomes visible; with 0 it stands at the end of the queue at once.
         history: what the copy carries along.
     """
 
@@ -46,17 +46,18 @@ Settlement = Complete | DeadLetter | Retry | HandBack | LetGo
 
 @dataclass(frozen=True)
 class History:
-    """What a job has been through before this message, carried by scheduled copies.
+    """What a job has been through before this message, carried by its copies.
 
     Attributes:
         attempts: executions that were begun and lost.
-        copies: how many scheduled copies there have been; makes each copy's message id its own, since
+        copies: how many copies there have been; makes each copy's message id its own, since
             duplicate detection would swallow one with the same id.
         reasons: why, oldest first.
         first_enqueued_ms: when the first message was enqueued, in ms since the epoch; None for that one.
         setbacks: how often a service failed this job while it served others.
         origin: sequence number of the first message; None for that one.
         replaces: ETag of a committed result that may be replaced, because somebody asked for another run.
+        yields: how many of the copies were made to let another batch pass; nothing had gone wrong.
     """
 
     attempts: int = 0
@@ -66,6 +67,12 @@ class History:
     setbacks: int = 0
     origin: int | None = None
     replaces: str | None = None
+    yields: int = 0
+
+    @property
+    def waits(self) -> int:
+        """How many of the copies were made because something was wrong; backoff grows with them."""
+        return max(0, self.copies - self.yields)
 
     def after_attempt(self, reason: str) -> History:
         """One more execution was begun and lost."""
@@ -78,6 +85,10 @@ class History:
     def after_wait(self, reason: str) -> History:
         """The job waited in vain; no attempt is spent."""
         return self._copied(reason)
+
+    def after_yield(self) -> History:
+        """The message goes to the end of its queue, to let another batch pass."""
+        return replace(self, copies=self.copies + 1, yields=self.yields + 1)
 
     def _copied(self, reason: str) -> History:
         return replace(self, copies=self.copies + 1, reasons=(*self.reasons, reason[:200])[-10:])

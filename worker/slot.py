@@ -197,7 +197,7 @@ class Slot:
             await self._receiver.settle(delivery, settlement)
         except LockLost:
             log.warning("settlement_uncertain", settlement=type(settlement).__name__)
-        if isinstance(settlement, Retry):
+        if isinstance(settlement, Retry) and settlement.history.yields == delivery.history.yields:
             log.info(
                 "job_rescheduled",
                 delay_seconds=round(settlement.delay, 1),

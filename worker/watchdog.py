@@ -48,14 +48,20 @@ class Times:
 class QueueWatch:
     """What the links to one queue have in common.
 
+    Args:
+        vitals: of the worker; of many queues each is a part of its own in them.
+        times: the bounds.
+        queue: the queue's name, when there are many.
+
     Attributes:
         generation: links that were opened under an earlier one are to be built anew.
         heard_at: when the service last gave an answer that was no mere silence.
         locks: judges the queue's locks.
     """
 
-    def __init__(self, vitals: Vitals | None = None, times: Times | None = None) -> None:
-        self.vitals, self.times = vitals or Vitals(), times or Times()
+    def __init__(self, vitals: Vitals | None = None, times: Times | None = None, queue: str = "") -> None:
+        self.vitals, self.times, self.queue = vitals or Vitals(), times or Times(), queue
+        self.part, self.watchdog = (f"{part} {queue}".rstrip() for part in (QUEUE, WATCHDOG))
         self.locks = LockClock()
         self.generation = 0
         self.heard_at = now()
@@ -66,26 +72,28 @@ class QueueWatch:
         """The service has answered."""
         self.heard_at = now()
         self._silent = False
-        self.vitals.well(QUEUE)
+        self.vitals.well(self.part)
 
     def failed(self, fault: BaseException) -> None:
         """A call has failed; one that the configuration is to blame for makes the worker not ready."""
         if isinstance(fault, ConfigurationFault):
-            self.vitals.ill(QUEUE, str(fault))
+            self.vitals.ill(self.part, str(fault))
 
     def silent(self, fault: ServiceFault) -> None:
         """A probe was not answered: all links are to be built anew."""
         self.generation += 1
         if not self._silent:
-            log.error("queue_silent", quiet_seconds=round(now() - self.heard_at), reason=str(fault))
+            log.error(
+                "queue_silent", part=self.part, quiet_seconds=round(now() - self.heard_at), reason=str(fault)
+            )
         self._silent = True
-        self.vitals.ill(QUEUE, str(fault))
+        self.vitals.ill(self.part, str(fault))
 
     def warn_once(self, event: str, **fields: object) -> None:
         """Log what is to be said once in the life of the process."""
         if event not in self._told:
             self._told.add(event)
-            log.warning(event, **fields)
+            log.warning(event, part=self.part, **fields)
 
 
 class Watchdog:
@@ -103,16 +111,17 @@ class Watchdog:
     async def run(self) -> None:
         """Watch until cancelled."""
         vitals, times = self._watch.vitals, self._watch.times
-        vitals.expect(WATCHDOG, 2 * times.quiet + 2 * times.probe)
+        part = self._watch.watchdog
+        vitals.expect(part, 2 * times.quiet + 2 * times.probe)
         try:
             while True:
                 await asyncio.sleep(times.quiet / 4)
-                vitals.beat(WATCHDOG)
+                vitals.beat(part)
                 vitals.live()  # logs who is silent, also where no probe asks
                 if now() - max(self._watch.heard_at, self._probed_at) >= times.quiet:
                     await self._ask()
         finally:
-            vitals.forget(WATCHDOG)
+            vitals.forget(part)
 
     async def _ask(self) -> None:
         try:

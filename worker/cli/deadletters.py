@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_QUEUE = click.option("--queue", help="Of this queue only, when there are several.")
 _DRY = click.option("--dry-run", is_flag=True, help="Only show what is meant; lock and change nothing.")
 _ALL = click.option("--all", "everything", is_flag=True, help="Every dead letter, without a filter.")
 _RATE = click.option(
@@ -39,7 +40,7 @@ _RATE = click.option(
     ),
 )
 def command() -> None:
-    """Look at the queue's dead letters, run their jobs again, or remove them.
+    """Look at the queues' dead letters, run their jobs again, or remove them.
 
     Each dead letter's job has a result that says why, which a worker writes within seconds.
     """
@@ -61,6 +62,7 @@ def _filters(function: F) -> F:
             multiple=True,
             help="Its number in the queue. Repeatable.",
         ),
+        _QUEUE,
     )
     for option in reversed(options):
         function = option(function)
@@ -89,10 +91,11 @@ def list_(*, each: bool, as_json: bool, **filters: Any) -> None:  # noqa: ANN401
 
 @command.command("show", epilog=examples("jsworker deadletters show 4711"))
 @click.argument("sequence", type=click.IntRange(min=1))
+@_QUEUE
 @_JSON
-def show(sequence: int, *, as_json: bool) -> None:
+def show(sequence: int, queue: str | None, *, as_json: bool) -> None:
     """Show all that is known of one dead letter, by its number in the queue."""
-    run(_show(sequence, as_json=as_json))
+    run(_show(Wanted(numbers=frozenset({sequence}), queue=queue), as_json=as_json))
 
 
 @command.command(
@@ -171,11 +174,9 @@ async def _show_groups(found: AsyncGenerator[Seen], out: TextIO, *, as_json: boo
     out.writelines(f"{text}\n" for text in lines)
 
 
-async def _show(sequence: int, *, as_json: bool) -> int:
-    async with opened() as tools, aclosing(matching(tools, Wanted(numbers=frozenset({sequence})))) as found:
-        letter = await anext(found, None)
-        if letter is None:
-            raise Failure(f"there is no dead letter {sequence}: jsworker deadletters list --long shows them")
+async def _show(wanted: Wanted, *, as_json: bool) -> int:
+    async with opened() as tools, aclosing(matching(tools, wanted)) as found:
+        letter = _only([letter async for letter in found])
         result = await _result(tools, letter)
     with output(None) as out:
         if as_json:
@@ -184,6 +185,15 @@ async def _show(sequence: int, *, as_json: bool) -> int:
         else:
             out.writelines(f"{name:<12} {printable(text)}\n" for name, text in letters.story(letter, result))
     return 0
+
+
+def _only(found: list[Seen]) -> Seen:
+    if not found:
+        raise Failure("there is no such dead letter: jsworker deadletters list --long shows them")
+    if len(found) > 1:
+        queues = ", ".join(letter.queue for letter in found)
+        raise Failure(f"several queues have one of this number: {queues}; choose with --queue")
+    return found[0]
 
 
 async def _result(tools: DeadLetterTools, letter: Seen) -> Result | None:

@@ -12,14 +12,15 @@ import click
 from worker.app import open_dead_letters
 from worker.cli import letters
 from worker.cli.running import UNDONE, output, quiet_logs
-from worker.replaying import Pass, Purge, Replay, Tally
+from worker.replaying import Fate, Pass, Purge, Replay, Tally
 from worker.settings import ClientSettings, load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
     from worker.app import DeadLetterTools
-    from worker.replaying import Fate, Taken
+    from worker.dead_letter_queue import DeadLetterQueue
+    from worker.replaying import Taken
     from worker.seen import Seen, Wanted
 
 LINE_SECONDS = 5.0
@@ -31,7 +32,7 @@ _LEFT: dict[Fate, str] = {
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[DeadLetterTools]:
-    """The queue and blobs of the settings, quietly."""
+    """The queues and blobs of the settings, quietly."""
     settings = load(ClientSettings)
     quiet_logs()
     async with open_dead_letters(settings) as tools:
@@ -39,7 +40,7 @@ async def opened() -> AsyncIterator[DeadLetterTools]:
 
 
 async def matching(tools: DeadLetterTools, wanted: Wanted) -> AsyncGenerator[Seen]:
-    """The dead letters that are meant, in the queue's order; nothing is locked."""
+    """The dead letters that are meant, queue by queue and in the queue's order; nothing is locked."""
     start = min(wanted.numbers, default=1)
     async with aclosing(tools.browser.messages(dead=True, start=start)) as found:
         async for letter in found:
@@ -50,7 +51,7 @@ async def matching(tools: DeadLetterTools, wanted: Wanted) -> AsyncGenerator[See
 async def replay(wanted: Wanted, rate: float, *, dry_run: bool) -> int:
     """Run the jobs of these letters again; the exit status."""
     return await _deal(
-        wanted, "replayed", lambda tools: Replay(tools.queue, tools.recorder, tools.committer), rate,
+        wanted, "replayed", lambda tools, queue: Replay(queue, tools.recorder, tools.committer), rate,
         dry_run=dry_run,
     )  # fmt: skip
 
@@ -58,33 +59,33 @@ async def replay(wanted: Wanted, rate: float, *, dry_run: bool) -> int:
 async def purge(wanted: Wanted, rate: float, *, dry_run: bool) -> int:
     """Remove these letters; the exit status."""
     return await _deal(
-        wanted, "purged", lambda tools: Purge(tools.queue, tools.recorder), rate, dry_run=dry_run
+        wanted, "purged", lambda tools, queue: Purge(queue, tools.recorder), rate, dry_run=dry_run
     )
 
 
 async def _deal(
     wanted: Wanted,
     verb: str,
-    act: Callable[[DeadLetterTools], Callable[[Taken], Awaitable[Fate]]],
+    act: Callable[[DeadLetterTools, DeadLetterQueue], Callable[[Taken], Awaitable[Fate]]],
     rate: float,
     *,
     dry_run: bool,
 ) -> int:
     async with opened() as tools:
-        groups, numbers = letters.Groups(), set[int]()
+        groups, told = letters.Groups(), _Told(verb, list(tools.queues))
         async with aclosing(matching(tools, wanted)) as found:
             async for letter in found:
                 groups.add(letter)
-                numbers.add(letter.sequence_number)
-        if dry_run or not numbers:
-            _show_plan(groups, len(numbers), verb)
+                told.add(letter)
+        if dry_run or not told.count:
+            _show_plan(groups, told.count, verb)
             return 0
-        told = _Told(Tally(numbers), verb)
         try:
-            await Pass(tools.queue, act(tools), rate).run(told.tally, told.tick)
+            for name, queue in tools.queues.items():
+                await Pass(queue, act(tools, queue), rate).run(told.tallies[name], told.tick)
         finally:
             told.sum_up()
-    return UNDONE if told.tally.left else 0
+    return UNDONE if told.left else 0
 
 
 def _show_plan(groups: letters.Groups, count: int, verb: str) -> None:
@@ -95,28 +96,42 @@ def _show_plan(groups: letters.Groups, count: int, verb: str) -> None:
 
 
 class _Told:
-    """What is said of a pass, on stderr."""
+    """What is said of the passes through the queues, on stderr.
 
-    def __init__(self, tally: Tally, verb: str) -> None:
-        self.tally, self._verb, self._count = tally, verb, len(tally.wanted)
-        self._due = time.monotonic() + LINE_SECONDS
+    Attributes:
+        tallies: how far each queue's pass is, by the queue's name.
+        count: how many letters are meant.
+    """
+
+    def __init__(self, verb: str, queues: Iterable[str]) -> None:
+        self.tallies, self.count = {name: Tally(set()) for name in queues}, 0
+        self._verb, self._due = verb, time.monotonic() + LINE_SECONDS
+
+    def add(self, letter: Seen) -> None:
+        """A letter that is meant."""
+        self.tallies[letter.queue].wanted.add(letter.sequence_number)
+        self.count += 1
+
+    @property
+    def left(self) -> int:
+        """How many of them have not left their queue."""
+        return sum(tally.left for tally in self.tallies.values())
 
     def tick(self) -> None:
         """A line every few seconds."""
         if time.monotonic() >= self._due:
             self._due += LINE_SECONDS
-            click.echo(f"{self.tally.gone} of {self._count} {self._verb}", err=True)
+            click.echo(f"{self.count - self.left} of {self.count} {self._verb}", err=True)
 
     def sum_up(self) -> None:
         """How far it came, however it ended."""
-        tally = self.tally
-        click.echo(f"{tally.gone} of {self._count} {self._verb}", err=True)
-        for fate, count in Counter(tally.fates).items():
+        click.echo(f"{self.count - self.left} of {self.count} {self._verb}", err=True)
+        for fate, count in sum((tally.fates for tally in self.tallies.values()), Counter[Fate]()).items():
             if fate in _LEFT:
                 click.echo(f"  {count} {_LEFT[fate]}", err=True)
-        if tally.wanted:
+        if wanted := sum(len(tally.wanted) for tally in self.tallies.values()):
             click.echo(
-                f"  {len(tally.wanted)} not reached, and still dead letters unless somebody else took them; "
+                f"  {wanted} not reached, and still dead letters unless somebody else took them; "
                 "run this again to go on",
                 err=True,
             )

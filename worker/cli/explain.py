@@ -181,7 +181,8 @@ def _past(message: Seen) -> Iterator[tuple[str, str]]:
 
 def _spent(history: History) -> str:
     lost, setbacks = counted(history.attempts, "attempt"), counted(history.setbacks, "setback")
-    return f"put off {counted(history.copies, 'time')}, {lost} lost, {setbacks}"
+    passed = f", let others pass {counted(history.yields, 'time')}" if history.yields else ""
+    return f"put off {counted(history.waits, 'time')}, {lost} lost, {setbacks}{passed}"
 
 
 def _result(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -110,7 +110,7 @@ def line(letter: Seen) -> str:
 def story(letter: Seen, result: Result | None) -> Iterator[tuple[str, str]]:
     """All that is known of a letter: names and texts, untrusted and bounded."""
     history = letter.history
-    yield "sequence", str(letter.sequence_number)
+    yield "sequence", f"{letter.sequence_number} in {letter.queue}".removesuffix(" in ")
     yield "message id", letter.message_id
     yield "job", named(letter)
     yield "reason", letter.reason or NO_REASON
@@ -129,6 +129,7 @@ def document(letter: Seen, *, body: bool = True) -> dict[str, Any]:
     """A letter for programs."""
     job_id, batch = letter.job
     known = {
+        "queue": letter.queue,
         "sequence_number": letter.sequence_number,
         "message_id": letter.message_id,
         "id": job_id,

@@ -46,42 +46,45 @@ async def _retry(batch: str, rate: float, *, dry_run: bool) -> int:
         view = await counting(tools.blobs, folder)
         await refuse_cancelled(tools.blobs, view)
         made = await plan(tools.blobs, tools.browser, view)
-        sent, tally = Sent((), ()), Tally(set())
+        sent, left = Sent((), ()), 0
         if not dry_run:
             sent = await send_again(tools.blobs, tools.sender, view, made.again)
-            tally = await _replayed(tools, made, rate)
-    for line in told(batch, made, None if dry_run else sent, tally):
+            left = await _replayed(tools, made, rate)
+    for line in told(batch, made, None if dry_run else sent, left):
         click.echo(line, err=True)
-    return UNDONE if sent.unrecorded or tally.left else 0
+    return UNDONE if sent.unrecorded or left else 0
 
 
-async def _replayed(tools: DeadLetterTools, made: Plan, rate: float) -> Tally:
-    """Run the jobs of dead letters again, as jsworker deadletters does."""
-    tally = Tally(set(made.letters))
-    if tally.wanted:
-        replay = Replay(tools.queue, tools.recorder, tools.committer)
-        await Pass(tools.queue, replay, rate).run(tally)
-    return tally
+async def _replayed(tools: DeadLetterTools, made: Plan, rate: float) -> int:
+    """Run the jobs of dead letters again, as jsworker deadletters does; how many of them could not be."""
+    left = 0
+    for name, queue in tools.queues.items():
+        tally = Tally({number for its_queue, number in made.letters if its_queue == name})
+        if tally.wanted:
+            replay = Replay(queue, tools.recorder, tools.committer)
+            await Pass(queue, replay, rate).run(tally)
+            left += tally.left
+    return left
 
 
-def told(batch: str, made: Plan, sent: Sent | None, tally: Tally) -> Iterator[str]:
+def told(batch: str, made: Plan, sent: Sent | None, left: int) -> Iterator[str]:
     """What was done, or would be."""
-    wanted = len(made.again) + len(made.letters)
+    wanted, replayed = len(made.again) + len(made.letters), len(made.letters) - left
     if sent is None:
         yield f"{batch}: {wanted} jobs would be run again"
     elif not wanted and not made.waiting:
         yield f"{batch}: the platform has failed no job; there is nothing to run again"
     else:
-        yield f"{batch}: {len(sent.ids) + tally.gone} of {wanted} jobs are run again"
+        yield f"{batch}: {len(sent.ids) + replayed} of {wanted} jobs are run again"
     if made.waiting:
         yield f"  {len(made.waiting)} more are in the queue already"
     if sent and sent.unrecorded:
         yield f"  not run again, since what they are was never recorded: {_listed(sent.unrecorded)}"
-    if tally.left:
-        yield f"  {tally.left} dead letters were not reached, or have an outcome by now: run this again"
+    if left:
+        yield f"  {left} dead letters were not reached, or have an outcome by now: run this again"
     if made.missing:
         yield f"  {len(made.missing)} have no result yet: jsworker reconcile {batch} says where they are"
-    if sent and (sent.ids or tally.gone):
+    if sent and (sent.ids or replayed):
         yield f"  next: a worker runs them; then jsworker results {batch}"
 
 

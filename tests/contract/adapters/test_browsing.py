@@ -14,7 +14,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
-from worker.browsing import PAGE, Browser
+from worker.browsing import PAGE, Browser, Browsers
 from worker.faults import ConfigurationFault
 from worker.local.broker import Broker, BrokerConfig, QueueSettings
 from worker.settlement import History
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 RULES = {"max_delivery_count": 1, "dead_lettering_on_expiration": True}
-QUEUES = tuple(QueueSettings(name=name, **RULES) for name in ("pages", "states", "dead", "broken-off"))  # type: ignore[arg-type] # each is of its field's type
+QUEUES = tuple(
+    QueueSettings(name=name, **RULES)
+    for name in ("pages", "states", "dead", "broken-off", "one", "events/Subscriptions/runs")
+)  # type: ignore[arg-type] # each is of its field's type
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -56,8 +59,23 @@ async def test_all_messages_are_seen_in_their_order_whatever_their_number(client
     browser = Browser(client, "pages")
     assert [message.body for message in await look(browser)] == [b"%d" % n for n in range(count)]
     assert [message.body for message in await look(browser, start=count)] == [b"%d" % (count - 1)]
+    async with aclosing(browser.messages(most=PAGE + 1)) as some:
+        assert len([message async for message in some]) == 2 * PAGE
     assert await look(browser, dead=True) == []
     await browser.close()
+
+
+async def test_several_queues_are_looked_at_one_after_the_other_and_messages_say_where_they_are(
+    client: ServiceBusClient,
+) -> None:
+    await send(client, "one", ServiceBusMessage(b"1"), ServiceBusMessage(b"2"))
+    await send(client, "events/Subscriptions/runs", ServiceBusMessage(b"3"))
+    names = ("one", "events/Subscriptions/runs")
+    browsers = Browsers([Browser(client, name) for name in names])
+    async with aclosing(browsers.messages()) as messages:
+        found = [(message.queue, message.body) async for message in messages]
+    assert found == [("one", b"1"), ("one", b"2"), (names[1], b"3")]
+    await browsers.close()
 
 
 async def test_what_is_locked_or_scheduled_is_seen_and_remains_as_it_was(client: ServiceBusClient) -> None:

@@ -21,6 +21,7 @@ from worker.messages import Outgoing
 from worker.servicebus import Receiver, Sender, open_servicebus
 from worker.settings import ClientSettings
 from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry
+from worker.watchdog import QueueWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NUMBERS = itertools.count()
 QUEUES = (
     QueueSettings(name="jobs", max_delivery_count=20, duplicate_detection_window_seconds=60),
+    QueueSettings(name="events/Subscriptions/runs"),
     QueueSettings(name="short-locks", lock_duration_seconds=1.2),
 )
 
@@ -153,6 +155,38 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
     assert history.first_enqueued_ms == first_enqueued
     await receiver.settle(delivery, Complete())
     assert await receiver.is_queue_empty()
+
+
+async def test_a_copy_that_lets_others_pass_stands_at_the_end_of_the_queue_at_once(queue: Queue) -> None:
+    await queue.send(*(Outgoing(b"%d" % number, f"p{number}-{uuid.uuid4()}") for number in range(3)))
+    receiver, delivery = await queue.take()
+    await receiver.settle(delivery, Retry(0, delivery.history.after_yield()))
+    bodies = []
+    for _ in range(3):
+        _, delivery = await queue.take(receiver)
+        bodies.append(delivery.body)
+        await receiver.settle(delivery, Complete())
+    assert bodies == [b"1", b"2", b"0"]
+    assert (delivery.history.yields, delivery.history.waits, delivery.redelivered) == (1, 0, True)
+
+
+async def test_a_subscription_is_received_from_and_its_copies_go_to_the_queue_that_stands_in(
+    broker: Broker, stack: AsyncExitStack
+) -> None:
+    queue = await opened(broker, stack, "jobs")
+    name = "events/Subscriptions/runs"
+    incoming = Sender(queue.client, name)  # the broker has a queue of that name in place of a topic
+    receiver = Receiver(queue.client, name, queue.sender, watch=QueueWatch(queue=name))
+    stack.push_async_callback(incoming.close)
+    stack.push_async_callback(receiver.close)
+    await incoming.send([job()])
+    _, delivery = await queue.take(receiver)
+    assert delivery.queue == name
+    await receiver.settle(delivery, Retry(0, delivery.history.after_wait("full")))
+    assert await receiver.is_queue_empty()
+    _, copy = await queue.take()
+    assert copy.body == delivery.body
+    await queue.receivers[0].settle(copy, Complete())
 
 
 async def test_a_copy_becomes_visible_after_its_delay(queue: Queue) -> None:

@@ -15,7 +15,6 @@ from worker.cli.retry import told
 from worker.faults import InfrastructureFault
 from worker.generations import change_generations
 from worker.regrading import Request
-from worker.replaying import Tally
 from worker.retrying import Plan, Sent, plan, refuse_cancelled, send_again
 from worker.views import counting
 
@@ -36,7 +35,7 @@ async def test_only_what_the_platform_failed_runs_again() -> None:
     await course.graded(**verdicts, f=FAILED, g="internal_error", h=FAILED)
     await course.submit("missing")
     made = await planned(course, MemoryBrowser(dead=[message("h", number=7), message("b", number=8)]))
-    assert made == Plan(letters={7: "h"}, again=["f", "g"], waiting=[], missing=["missing"])
+    assert made == Plan(letters={("", 7): "h"}, again=["f", "g"], waiting=[], missing=["missing"])
 
 
 async def test_what_is_in_the_queue_already_is_left_alone() -> None:
@@ -130,9 +129,9 @@ async def test_a_batch_that_was_cancelled_is_an_error() -> None:
 
 
 def test_what_was_done_is_told() -> None:
-    made = Plan(letters={1: "a"}, again=["b", "c"], waiting=["d"], missing=["e"])
-    assert next(told("hw1", made, None, Tally(set()))) == "hw1: 3 jobs would be run again"
-    lines = list(told("hw1", made, Sent(("b",), ("c",)), Tally({1})))
+    made = Plan(letters={("", 1): "a"}, again=["b", "c"], waiting=["d"], missing=["e"])
+    assert next(told("hw1", made, None, 0)) == "hw1: 3 jobs would be run again"
+    lines = list(told("hw1", made, Sent(("b",), ("c",)), 1))
     assert lines[0] == "hw1: 1 of 3 jobs are run again"
     assert [line.split()[0] for line in lines[1:]] == ["1", "not", "1", "1", "next:"]
-    assert "there is nothing to run again" in next(told("hw1", Plan(), Sent((), ()), Tally(set())))
+    assert "there is nothing to run again" in next(told("hw1", Plan(), Sent((), ()), 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,10 @@ class FakeBrowser:
     def __init__(self, queue: Queue, calls: Calls) -> None:
         self._queue, self._calls = queue, calls
 
-    async def messages(self, *, dead: bool = False) -> AsyncGenerator[Seen]:
-        start = 1
-        while True:
+    async def messages(
+        self, *, dead: bool = False, start: int = 1, most: int | None = None
+    ) -> AsyncGenerator[Seen]:
+        for _ in range(0, sys.maxsize if most is None else most, PAGE):
             async with self._calls.call("peek"):
                 self._queue.advance()
                 page = self._queue.rules.peek(start, PAGE, dead_letters=dead)

@@ -67,6 +67,16 @@ def is_a_suspect(world: World, _: Process) -> None:
     fail_deliveries(world, DELIVERIES_BEFORE_SUSPICION)
 
 
+def gives_way(world: World, process: Process) -> None:
+    """Of this batch and of a smaller one there are messages behind it, or so it seemed."""
+    line = process.services.shares.line("")
+    line.begin_look()
+    for number, batch in enumerate(["default"] * 4 + ["small"], 1):
+        line.saw(number, batch, is_waiting=True)
+    line.end_look()
+    world.send(job("j1", {"seconds": 1, "stdout": "out"}))
+
+
 def is_given_up(world: World, _: Process) -> None:
     world.send(job("j1"), History(attempts=5, copies=5, reasons=("lost",), origin=1))
 
@@ -95,6 +105,7 @@ SCENES = (
     is_a_copy,
     is_a_suspect,
     is_given_up,
+    gives_way,
     is_sent_twice,
 )
 scenes = pytest.mark.parametrize("prepare", SCENES, ids=[scene.__name__ for scene in SCENES])

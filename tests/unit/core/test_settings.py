@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.lane import Lane
 from worker.settings import ClientSettings, SettingsError, WorkerSettings, load
 
 ENOUGH = {
@@ -101,6 +102,37 @@ def test_containers_are_a_list_with_commas_and_never_empty(environ: pytest.Monke
     assert load(WorkerSettings).code_containers == ("a", "b", "c")
     environ.setenv("JSWORKER_CODE_CONTAINERS", " , ")
     assert len(problems()) == 1
+
+
+def test_one_queue_is_taken_from_and_sent_to(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_QUEUE", "mine")
+    settings = load(WorkerSettings)
+    assert (settings.queue, settings.lanes, settings.queue_names) == ("mine", (Lane("mine"),), ("mine",))
+
+
+def test_of_several_queues_the_first_is_sent_to_unless_another_is_named(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_QUEUES", "urgent:4, jobs, events/Subscriptions/runs:2")
+    settings = load(WorkerSettings)
+    assert settings.queue == "urgent"
+    assert settings.lanes == (Lane("urgent", 4), Lane("jobs", 1), Lane("events/Subscriptions/runs", 2))
+    environ.setenv("JSWORKER_QUEUE", "elsewhere")
+    settings = load(WorkerSettings)
+    assert (settings.queue, settings.queue_names[-1]) == ("elsewhere", "elsewhere")
+    environ.setenv("JSWORKER_QUEUE", "jobs")
+    assert len(load(WorkerSettings).queue_names) == 3
+
+
+def test_queues_that_are_written_wrongly_are_told_beside_all_else(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_QUEUES", "t/Subscriptions/s:0,b")
+    environ.setenv("JSWORKER_MAX_SESSIONS", "none")
+    first, second = problems()
+    assert first.startswith("JSWORKER_QUEUES: the weight of 't/Subscriptions/s' is '0'")
+    assert "the first must be a queue" in first
+    assert second.startswith("JSWORKER_MAX_SESSIONS:")
+    environ.setenv("JSWORKER_MAX_SESSIONS", "2")
+    environ.delenv("JSWORKER_QUEUES")
+    environ.setenv("JSWORKER_QUEUE", "t/Subscriptions/s")
+    assert problems()[0].startswith("JSWORKER_QUEUE: is a subscription")
 
 
 def test_secrets_do_not_show(environ: pytest.MonkeyPatch) -> None:

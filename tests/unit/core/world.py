@@ -24,6 +24,7 @@ from worker.progress import Progress
 from worker.result import Result
 from worker.session_leases import SessionLeases
 from worker.settings import WorkerSettings
+from worker.shares import Shares
 from worker.slot import Intake, Slot
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
@@ -79,11 +80,12 @@ class Process:
             cancellations=self.cancellations,
             vitals=self.vitals,
             settings=self.settings,
+            shares=Shares(self.settings.fair_lookahead, lambda: self.permits.limit, self.settings.beyond),
         )
         self.processor = Processor(self.services)
+        self._queue = world.queue
         self.worker = Worker(self.services, self.permits, self.processor, self.receiver, self.duties())
         self.stop = asyncio.Event()
-        self._queue = world.queue
 
     def new_identifiers(self) -> Identifiers:
         return IDENTIFIERS
