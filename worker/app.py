@@ -35,6 +35,7 @@ from worker.settings import WorkerSettings
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
 from worker.watchdog import QueueWatch, Watchdog
+from worker.webhook_wiring import webhook_lanes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -137,14 +138,13 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     pool = await stack.enter_async_context(open_sessions(settings, credential))
     links = _Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
-    scope = "" if settings.permit_leases else settings.instance
     secret = await with_patience(
         lambda: _session_secret(settings, blobs),
         settings.wait_in_hand_seconds,
         CapacityFault,
         InfrastructureFault,
     )
-    identifiers = Identifiers(secret, scope)
+    identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
     completions = Completions(blobs, settings.results_container)
     committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
@@ -157,7 +157,8 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     else:
         await services.leases.sweep()
     new_receiver = _receivers(services, links, duties)
-    return Worker(services, permits, Processor(services), new_receiver, duties)
+    lanes = await stack.enter_async_context(webhook_lanes(settings, links.servicebus))
+    return Worker(services, permits, Processor(services), new_receiver, duties, lanes=lanes)
 
 
 class _Links:
