@@ -122,7 +122,7 @@ async def _text(answer: httpx.Response) -> str:
     if not answer.is_success:
         with suppress(httpx.HTTPError, TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                async for chunk in answer.aiter_raw(MAX_ANSWER_BYTES):
+                async for chunk in answer.aiter_raw():
                     data += chunk
                     if len(data) >= MAX_ANSWER_BYTES:
                         break

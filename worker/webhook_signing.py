@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PREFIX = "whsec_"
-MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 256
+MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64  # by the scheme
 
 
 def keys_of(secrets: str) -> tuple[bytes, ...]:

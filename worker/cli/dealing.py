@@ -79,7 +79,7 @@ async def _deal(
         if dry_run or not numbers:
             _show_plan(groups, len(numbers), verb)
             return 0
-        told = _Told(Tally(numbers), verb)
+        told = Told(Tally(numbers), verb)
         try:
             await Pass(tools.queue, act(tools), rate).run(told.tally, told.tick)
         finally:
@@ -94,7 +94,7 @@ def _show_plan(groups: letters.Groups, count: int, verb: str) -> None:
     click.echo(f"{count} dead letters match; none was {verb}", err=True)
 
 
-class _Told:
+class Told:
     """What is said of a pass, on stderr."""
 
     def __init__(self, tally: Tally, verb: str) -> None:
