@@ -80,6 +80,7 @@ class WebhookSettings(CasesSettings):
     webhook_ca_file: Annotated[str, AfterValidator(_authorities)] | None = None
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
     webhook_max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    webhook_retry_base_seconds: Annotated[float, Field(gt=0, le=60)] = 5
 
     @property
     def webhook_keys(self) -> tuple[bytes, ...]:

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 URL_PROPERTY: Final = "jsworker-webhook"
 EVENT_PROPERTY: Final = "jsworker-event"
 GONE, REFUSED, EXHAUSTED = "webhook_gone", "webhook_refused", "webhook_exhausted"
-BACKOFF_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10800.0)  # then again and again the last
+BACKOFF = (1, 6, 24, 120, 360, 720, 2160)  # by the first pause; from then on the last
 LONGEST_WAIT_SECONDS = 6 * 3600.0  # that a receiver may ask for
 _PASSING = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -113,7 +113,9 @@ class Webhooks:
         history = delivery.history.after_attempt(reason)
         if history.attempts >= self._settings.webhook_max_attempts:
             return _given_up(EXHAUSTED, f"{history.attempts} attempts failed, the last so: {reason}")
-        delay = max(at_least_seconds, backoff_seconds(history.attempts))
+        delay = max(
+            at_least_seconds, backoff_seconds(history.attempts, self._settings.webhook_retry_base_seconds)
+        )
         log.warning("webhook_postponed", reason=reason, attempts=history.attempts)
         return Retry(delay, history)
 
@@ -123,9 +125,9 @@ def is_event_id(text: str) -> bool:
     return _EVENT_ID.fullmatch(text) is not None
 
 
-def backoff_seconds(attempts: int) -> float:
+def backoff_seconds(attempts: int, base: float) -> float:
     """How long to wait after so many failed attempts, one or more; a quarter up or down at random."""
-    step = BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS)) - 1]
+    step = base * BACKOFF[min(attempts, len(BACKOFF)) - 1]
     return step * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
 
 
