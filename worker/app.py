@@ -37,6 +37,7 @@ from worker.settings import WorkerSettings
 from worker.shares import Shares
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
+from worker.webhook_wiring import webhook_queues
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -144,14 +145,13 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     pool = await stack.enter_async_context(open_sessions(settings, credential))
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
-    scope = "" if settings.permit_leases else settings.instance
     secret = await with_patience(
         lambda: _session_secret(settings, blobs),
         settings.wait_in_hand_seconds,
         CapacityFault,
         InfrastructureFault,
     )
-    identifiers = Identifiers(secret, scope)
+    identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
     completions = Completions(blobs, settings.results_container)
     committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
@@ -164,7 +164,8 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
         duties += [shared.run, services.leases.tidy]
     else:
         await services.leases.sweep()
-    return Worker(services, permits, Processor(services), queues.receiver, duties)
+    beside = await stack.enter_async_context(webhook_queues(settings, links.servicebus))
+    return Worker(services, permits, Processor(services), queues.receiver, duties, side_queues=beside)
 
 
 def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions) -> Committer:

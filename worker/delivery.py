@@ -13,7 +13,7 @@ from worker.faults import LockLost, ServiceFault
 from worker.settlement import History
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Delivery:
         queued_ms: from the first enqueueing to the receipt, by the clocks of two machines.
         lock_seconds: length of the lock.
         received_at: receipt, on the monotonic clock.
+        properties: the sender's, those that are text; untrusted.
         handle: the receiver's own.
         queue: the name of the queue it came from; empty where there is but one.
     """
@@ -43,6 +44,7 @@ class Delivery:
     queued_ms: float | None = None
     lock_seconds: float = 60.0
     received_at: float = field(default_factory=now)
+    properties: Mapping[str, str] = field(default_factory=dict)
     handle: object = None
     queue: str = ""
 

@@ -15,6 +15,7 @@ from worker.slot import Intake, Slot
 if TYPE_CHECKING:
     from worker.job_run import Services
     from worker.permits import Permits
+    from worker.side_queue import SideQueue
     from worker.slot import Handler, Receiver
 
 log = structlog.get_logger()
@@ -36,18 +37,22 @@ class Worker:
         handler: turns deliveries into settlements.
         new_receiver: makes a receiver for each slot.
         duties: what runs as long as the slots do; one that ends by itself stops the worker.
+        side_queues: queues beside those of the jobs; their slots end as those of jobs do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wiring
         self,
         services: Services,
         permits: Permits,
         handler: Handler,
         new_receiver: Callable[[], Receiver],
         duties: Iterable[Duty] = (),
+        *,
+        side_queues: Iterable[SideQueue] = (),
     ) -> None:
         self._settings, self._services, self._permits = services.settings, services, permits
         self._handler, self._new_receiver, self._duties = handler, new_receiver, tuple(duties)
+        self._beside = tuple(side_queues)
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> int:
         """Work until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
@@ -57,7 +62,7 @@ class Worker:
         worker.
         """
         vitals, grace = self._services.vitals, self._settings.shutdown_grace_seconds
-        intake, slots = self._slots(stop, drain=drain)
+        intakes, slots = self._slots(stop, drain=drain)
         tasks = [asyncio.create_task(slot.run()) for slot in slots]
         duties = [asyncio.create_task(duty()) for duty in self._duties]
         stopping = asyncio.create_task(stop.wait())
@@ -68,8 +73,8 @@ class Worker:
             broken = [task for task in duties if task.done()]
             stop.set()
             vitals.stopping()
-            log.info("worker_stopping", busy=intake.busy, grace_seconds=grace)
-            await self._grace(intake, tasks)
+            log.info("worker_stopping", busy=sum(intake.busy for intake in intakes), grace_seconds=grace)
+            await self._grace(intakes, tasks)
         finally:
             stop.set()
             await self._end(slots, tasks)
@@ -78,25 +83,37 @@ class Worker:
             await asyncio.gather(self._delete_sessions(), _ended(duties))
         return self._status(tasks + broken)
 
-    def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
+    def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[list[Intake], list[Slot]]:
+        """Those of jobs and those beside them, each with what it shares with others of its kind."""
+        opened = [queue.opened(stop, self._services.vitals) for queue in self._beside]
+        intake, slots = self._job_slots(stop, drain=drain)
+        beside = [slot for _, others in opened for slot in others]
+        return [intake, *(intake for intake, _ in opened)], slots + beside
+
+    def _job_slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
         settings, services = self._settings, self._services
         queue = Breaker("receiving", services.vitals, failures=1, parties=1)
         # with leases one that waits is what shows that more permits are wanted
         look_ahead = max(settings.slots - settings.max_sessions, int(settings.permit_leases))
-        intake = Intake(stop, queue, services.breaker, self._permits, look_ahead)
+        intake = Intake(
+            stop, queue, services.breaker, self._permits, look_ahead, is_clear_beside=self._is_clear_beside
+        )
         names = (f"slot {number}" for number in range(settings.slots))
         return intake, [
             Slot(name, self._new_receiver(), self._handler, intake, services.vitals, drain=drain)
             for name in names
         ]
 
-    async def _grace(self, intake: Intake, tasks: list[asyncio.Task[None]]) -> None:
+    async def _is_clear_beside(self) -> bool:
+        return all([await queue.is_clear() for queue in self._beside])
+
+    async def _grace(self, intakes: list[Intake], tasks: list[asyncio.Task[None]]) -> None:
         """Let running jobs end; slots without one, whose queue may hang, are not waited for."""
         left, until = set(tasks), now() + self._settings.shutdown_grace_seconds
         idle_looks = 0
         while left and now() < until and idle_looks < IDLE_LOOKS:
             _, left = await asyncio.wait(left, timeout=min(LOOK_SECONDS, until - now()))
-            idle_looks = 0 if intake.busy else idle_looks + 1
+            idle_looks = 0 if any(intake.busy for intake in intakes) else idle_looks + 1
 
     async def _end(self, slots: list[Slot], tasks: list[asyncio.Task[None]]) -> None:
         for slot in slots:

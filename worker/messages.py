@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -65,6 +66,7 @@ def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delive
         queued_ms=max(0.0, received.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
         lock_seconds=lock_seconds,
         received_at=now(),
+        properties=properties_of(message),
         handle=message,
         queue=watch.queue,
     )
@@ -106,6 +108,20 @@ def body_of(message: ServiceBusReceivedMessage) -> bytes | None:
     if message.body_type is not AmqpMessageBodyType.DATA:
         return None
     return b"".join(message.body)
+
+
+def properties_of(message: ServiceBusReceivedMessage) -> dict[str, str]:
+    """The properties that are text; the SDK gives names and texts as bytes, and not all bytes are text."""
+    texts: dict[str, str] = {}
+    for name, value in (message.application_properties or {}).items():
+        with suppress(UnicodeDecodeError):
+            if isinstance(value, bytes | str):
+                texts[_decoded(name)] = _decoded(value)
+    return texts
+
+
+def _decoded(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def history_of(message: ServiceBusReceivedMessage) -> History:

@@ -102,7 +102,7 @@ class Replay:
             etag, has_outcome = await self._standing(letter)
             if has_outcome:
                 return "has_an_outcome"
-            await self._queue.resend(taken, replay_id(letter, etag), _anew(letter, etag))
+            await self._queue.resend(taken, replay_id(letter, etag), anew(letter, etag))
             self._sent.add(letter.sequence_number)
         await self._queue.complete(taken)
         return "replayed"
@@ -221,7 +221,7 @@ def replay_id(letter: Seen, etag: str | None) -> str:
     return f"{base[:80]}.d{letter.history.copies + 1}-{letter.sequence_number}{mark}"
 
 
-def _anew(letter: Seen, etag: str | None) -> History:
+def anew(letter: Seen, etag: str | None) -> History:
     """What the copy carries: a new count of attempts under the old story."""
     reason = f"replayed from the dead letters: {(letter.reason or 'no reason given')[:100]}"
     old = letter.history

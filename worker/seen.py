@@ -9,6 +9,7 @@ from worker.job import job_of
 from worker.settlement import History
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 State = Literal["active", "scheduled", "deferred"]
@@ -28,6 +29,7 @@ class Seen:
         expires_at: the end of its time to live; dead letters outlive it.
         body: the bytes as sent; None when the message has a body of another kind than data.
         history: what scheduled copies carry along.
+        properties: the sender's, those that are text.
         reason: of a dead letter, in the words of who made it: the worker, the broker or an operator.
         description: of a dead letter, as above.
         queue: the name of the queue; empty where there is but one.
@@ -42,6 +44,7 @@ class Seen:
     expires_at: datetime | None = None
     body: bytes | None = None
     history: History = field(default_factory=History)
+    properties: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     description: str | None = None
     queue: str = ""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import os
 import socket
+import ssl
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.lane import Lane, first_name, parse_lanes, subscription_of
+from worker.webhook_addresses import Network  # noqa: TC001 - pydantic reads it
+from worker.webhook_signing import keys_of
+from worker.webhook_url import host_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +46,19 @@ def _sendable(name: str) -> str:
     return name
 
 
+def _usable_keys(value: SecretStr) -> SecretStr:
+    keys_of(value.get_secret_value())
+    return value
+
+
+def _authorities(value: str) -> str:
+    try:
+        ssl.create_default_context(cafile=value)
+    except OSError as error:
+        raise ValueError(f"no certificates can be read from it: {error}") from None
+    return value
+
+
 def _no_slash(value: str) -> str:
     return value.rstrip("/")
 
@@ -64,7 +81,34 @@ class CasesSettings(BaseSettings):
         return []
 
 
-class ClientSettings(CasesSettings):
+class WebhookSettings(CasesSettings):
+    """What posting events to webhooks needs: none are posted while no host is allowed."""
+
+    webhooks_queue: str = "webhooks"
+    webhook_hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(host_pattern)], ...], NoDecode, BeforeValidator(_split)
+    ] = ()
+    webhook_secret: Annotated[SecretStr, AfterValidator(_usable_keys)] | None = None
+    webhook_private_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = ()
+    webhook_ca_file: Annotated[str, AfterValidator(_authorities)] | None = None
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
+    webhook_max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    webhook_retry_base_seconds: Annotated[float, Field(gt=0, le=60)] = 5
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """What events are signed with."""
+        return keys_of(self.webhook_secret.get_secret_value()) if self.webhook_secret else ()
+
+    @classmethod
+    def missing(cls, environ: Mapping[str, str]) -> list[str]:
+        """That events cannot be posted unsigned; of no concern to clients, which post none."""
+        if environ.get(f"{PREFIX}WEBHOOK_HOSTS") and not environ.get(f"{PREFIX}WEBHOOK_SECRET"):
+            return [f"{PREFIX}WEBHOOK_SECRET: is required with {PREFIX}WEBHOOK_HOSTS, as whsec_ and base64"]
+        return []
+
+
+class ClientSettings(WebhookSettings):
     """What every command needs that talks to the queue and the blobs."""
 
     servicebus_namespace: str | None = None
@@ -163,7 +207,7 @@ class WorkerSettings(ClientSettings):
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
         """Adds defaults that lie above their maximum, which would reject every job."""
-        problems = super().missing(environ)
+        problems = super().missing(environ) + WebhookSettings.missing(environ)
         for limit in ("timeout_seconds", "memory_mb", "output_bytes"):
             default, maximum = (
                 _number(

@@ -13,7 +13,7 @@ from worker.faults import LockLost, ServiceFault
 from worker.settlement import HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from worker.breaker import Breaker
     from worker.delivery import Delivery
@@ -56,15 +56,24 @@ class Intake:
         services: the breaker of what jobs need.
         permits: bound the messages in hand, together with ``look_ahead``.
         look_ahead: how many messages may be in hand beyond the permits.
+        is_clear_beside: whether other queues, too, have nothing left that a worker which drains waits for.
 
     Attributes:
         busy: how many slots have a message in hand.
     """
 
-    def __init__(
-        self, stop: asyncio.Event, queue: Breaker, services: Breaker, permits: Permits, look_ahead: int
+    def __init__(  # noqa: PLR0913 - wiring
+        self,
+        stop: asyncio.Event,
+        queue: Breaker,
+        services: Breaker,
+        permits: Permits,
+        look_ahead: int,
+        *,
+        is_clear_beside: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.stop, self.queue = stop, queue
+        self.is_clear_beside = is_clear_beside or _clear
         self.busy = 0
         self._services, self._permits, self._look_ahead = services, permits, look_ahead
         self._receiving = 0
@@ -113,6 +122,10 @@ class Intake:
     def _has_room(self) -> bool:
         limit = self._permits.limit
         return limit > 0 and self.busy + self._receiving < limit + self._look_ahead
+
+
+async def _clear() -> bool:
+    return True
 
 
 class Slot:
@@ -173,7 +186,7 @@ class Slot:
             delivery = await self._receiver.receive()
         self._intake.queue.worked(self._name)
         if delivery is None:
-            if self._drain and not self._intake.busy and await self._receiver.is_queue_empty():
+            if self._drain and await self._is_all_done():
                 self._intake.stop.set()
             return
         self._intake.busy += 1
@@ -187,6 +200,11 @@ class Slot:
         finally:
             self._intake.busy -= 1
 
+    async def _is_all_done(self) -> bool:
+        if self._intake.busy or not await self._receiver.is_queue_empty():
+            return False
+        return await self._intake.is_clear_beside()
+
     async def _handle(self, delivery: Delivery) -> None:
         settlement = HandBack() if self._intake.stop.is_set() else await self._settlement(delivery)
         if isinstance(settlement, HandBack):
@@ -199,7 +217,7 @@ class Slot:
             log.warning("settlement_uncertain", settlement=type(settlement).__name__)
         if isinstance(settlement, Retry) and settlement.history.yields == delivery.history.yields:
             log.info(
-                "job_rescheduled",
+                "message_rescheduled",
                 delay_seconds=round(settlement.delay, 1),
                 attempts=settlement.history.attempts,
             )
@@ -225,6 +243,6 @@ class Slot:
             log.warning("lock_lost", reason=str(error) or repr(error))
             return LetGo()
         if work.cancelled():
-            log.info("job_handed_back")
+            log.info("message_handed_back")
             return HandBack()
         return work.result()

@@ -25,6 +25,7 @@ _COMMANDS = {
     "explain": "Tell one job's story, and what happens next.",
     "cancel": "End a batch, or one job, without running what has not run.",
     "deadletters": "Look at dead letters, run their jobs again, or remove them.",
+    "webhooks": "Look at events that webhooks did not take, send them again, or try a webhook.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs, results or cases files.",

@@ -72,7 +72,7 @@ async def _deal(
     dry_run: bool,
 ) -> int:
     async with opened() as tools:
-        groups, told = letters.Groups(), _Told(verb, list(tools.queues))
+        groups, told = letters.Groups(), Told(verb, list(tools.queues))
         async with aclosing(matching(tools, wanted)) as found:
             async for letter in found:
                 groups.add(letter)
@@ -95,7 +95,7 @@ def _show_plan(groups: letters.Groups, count: int, verb: str) -> None:
     click.echo(f"{count} dead letters match; none was {verb}", err=True)
 
 
-class _Told:
+class Told:
     """What is said of the passes through the queues, on stderr.
 
     Attributes:

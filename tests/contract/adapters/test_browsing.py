@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 RULES = {"max_delivery_count": 1, "dead_lettering_on_expiration": True}
 QUEUES = tuple(
-    QueueSettings(name=name, **RULES)
+    QueueSettings(name=name, **RULES)  # type: ignore[arg-type] # each is of its field's type
     for name in ("pages", "states", "dead", "broken-off", "one", "events/Subscriptions/runs")
-)  # type: ignore[arg-type] # each is of its field's type
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

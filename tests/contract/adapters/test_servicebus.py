@@ -148,6 +148,7 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
         _, delivery = await queue.take(receiver)
         assert delivery.history == history
         assert (delivery.body, delivery.delivery_count) == (b'{"n": 1}', 0)
+        assert delivery.properties["kind"] == "job"
         properties = delivery.handle.application_properties  # type: ignore[attr-defined] # the SDK's message
         assert {name: value for name, value in properties.items() if b"history" not in name} == {
             b"kind": b"job"
@@ -187,6 +188,13 @@ async def test_a_subscription_is_received_from_and_its_copies_go_to_the_queue_th
     _, copy = await queue.take()
     assert copy.body == delivery.body
     await queue.receivers[0].settle(copy, Complete())
+
+
+async def test_of_the_properties_the_core_has_those_that_are_text(queue: Queue) -> None:
+    await queue.send(Outgoing(b"{}", "properties", {"text": "\u00fc", "number": 5, "yes": True}))
+    receiver, delivery = await queue.take()
+    assert delivery.properties == {"text": "\u00fc"}
+    await receiver.settle(delivery, Complete())
 
 
 async def test_a_copy_becomes_visible_after_its_delay(queue: Queue) -> None:

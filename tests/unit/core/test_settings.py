@@ -145,6 +145,45 @@ def test_secrets_do_not_show(environ: pytest.MonkeyPatch) -> None:
     assert "hush" not in " ".join(problems())
 
 
+WEBHOOKS = {
+    "JSWORKER_WEBHOOK_HOSTS": " Hooks.Example., *.B\u00fccher.example,192.0.2.7, [2001:DB8::7]",
+    "JSWORKER_WEBHOOK_SECRET": f"whsec_{'QUFB' * 10} whsec_{'QUJC' * 10}",
+    "JSWORKER_WEBHOOK_PRIVATE_NETWORKS": "10.0.0.0/8, fd00::/8",
+}
+
+
+def test_hosts_of_webhooks_are_brought_into_one_form(environ: pytest.MonkeyPatch) -> None:
+    for name, value in WEBHOOKS.items():
+        environ.setenv(name, value)
+    settings = load(WorkerSettings)
+    assert settings.webhook_hosts == (
+        "hooks.example", "*.xn--bcher-kva.example", "192.0.2.7", "2001:db8::7",
+    )  # fmt: skip
+    assert [len(key) for key in settings.webhook_keys] == [30, 30]
+    assert [str(network) for network in settings.webhook_private_networks] == ["10.0.0.0/8", "fd00::/8"]
+    assert "QUFB" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEBHOOK_HOSTS", "https://a.example"), ("WEBHOOK_HOSTS", "*"), ("WEBHOOK_SECRET", "hush"),
+        ("WEBHOOK_SECRET", "whsec_hush"), ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.1/8"),
+        ("WEBHOOK_CA_FILE", "/nowhere"), ("WEBHOOK_CA_FILE", __file__), ("WEBHOOK_TIMEOUT_SECONDS", "0"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_webhooks_is_told(environ: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environ.setenv(f"JSWORKER_{name}", value)
+    assert any(problem.startswith(f"JSWORKER_{name}: ") for problem in problems())
+    assert "hush" not in " ".join(problems())
+
+
+def test_events_are_never_posted_unsigned(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_WEBHOOK_HOSTS", "a.example")
+    assert [problem.partition(":")[0] for problem in problems()] == ["JSWORKER_WEBHOOK_SECRET"]
+    assert load(ClientSettings).webhook_hosts == ("a.example",)
+
+
 def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.MonkeyPatch) -> None:
     for sessions, slots in ((1, 3), (20, 32), (600, 616)):
         environ.setenv("JSWORKER_MAX_SESSIONS", str(sessions))
