@@ -183,7 +183,8 @@ def mapped(queue: str) -> Iterator[None]:
         raise LockLost("the broker says that the lock is lost") from error
     except (MessagingEntityNotFoundError, MessagingEntityDisabledError) as error:
         raise ConfigurationFault(
-            f"the queue {queue!r} does not exist or is disabled", "Create it, or correct JSWORKER_QUEUE"
+            f"the queue {queue!r} does not exist or is disabled",
+            "Create it, or correct JSWORKER_QUEUE, or whichever setting names it",
         ) from error
     except (ServiceBusAuthenticationError, ServiceBusAuthorizationError, ClientAuthenticationError) as error:
         raise ConfigurationFault(
