@@ -195,7 +195,7 @@ def mapped(queue: str) -> Iterator[None]:
     except (MessagingEntityNotFoundError, MessagingEntityDisabledError) as error:
         raise ConfigurationFault(
             f"the queue {queue!r} does not exist or is disabled",
-            "Create it, or correct JSWORKER_QUEUE or JSWORKER_QUEUES",
+            "Create it, or correct JSWORKER_QUEUE, or whichever setting names it",
         ) from error
     except (ServiceBusAuthenticationError, ServiceBusAuthorizationError, ClientAuthenticationError) as error:
         raise ConfigurationFault(
