@@ -42,6 +42,8 @@ class Outgoing:
     message_id: str
     properties: dict[str | bytes, Property] = field(default_factory=dict)
     delay_seconds: float = 0
+    content_type: str = "application/json"
+    subject: str | None = None
 
 
 def with_history(message: Outgoing, history: History) -> Outgoing:
@@ -229,7 +231,8 @@ def encoded(message: Outgoing) -> ServiceBusMessage:
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,
-        content_type="application/json",
+        content_type=message.content_type,
+        subject=message.subject,
         application_properties=message.properties,
         scheduled_enqueue_time_utc=_later(message.delay_seconds),
     )

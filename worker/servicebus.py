@@ -38,10 +38,11 @@ RECEIVE_SECONDS = 1.0
 
 
 class Sender:
-    """Sends to one queue. Calls are serialised: the SDK's link is corrupted by concurrent sends."""
+    """Sends to one queue or topic. Calls are serialised: the SDK's link is corrupted by concurrent sends."""
 
-    def __init__(self, client: ServiceBusClient, queue: str) -> None:
-        self._client, self._queue = client, queue
+    def __init__(self, client: ServiceBusClient, queue: str, *, is_topic: bool = False) -> None:
+        self._queue = queue
+        self._new = client.get_topic_sender if is_topic else client.get_queue_sender
         self._lock = asyncio.Lock()
         self._sender: ServiceBusSender | None = None
 
@@ -67,7 +68,7 @@ class Sender:
 
     async def _send(self, messages: Sequence[ServiceBusMessage]) -> None:
         if self._sender is None:
-            self._sender = self._client.get_queue_sender(self._queue)
+            self._sender = self._new(self._queue)
         batch = await self._sender.create_message_batch()
         for message in messages:
             try:

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from worker.seen import Seen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-RULES = {"max_delivery_count": 1, "dead_lettering_on_expiration": True}
+NAMES = ("pages", "states", "dead", "broken-off", "one", "events/Subscriptions/runs")
 QUEUES = tuple(
-    QueueSettings(name=name, **RULES)  # type: ignore[arg-type] # each is of its field's type
-    for name in ("pages", "states", "dead", "broken-off", "one", "events/Subscriptions/runs")
+    QueueSettings(name=name, max_delivery_count=1, dead_lettering_on_expiration=True) for name in NAMES
 )
 
 

@@ -55,23 +55,21 @@ def test_dead_letters_of_every_queue_get_their_results_and_are_dealt_with(
         replayed = run("deadletters", "replay", "--batch", batch, settings=settings)
         assert "2 of 2 replayed" in replayed.stderr
         assert replayed.returncode == 0
-        told = run("reconcile", batch, settings=settings)
-        assert told.returncode in (1, 2) or "0 without a result" in told.stdout  # it has no manifest
     assert services.dead_letters("urgent") == services.dead_letters("ordinary") == []
 
 
-def test_five_jobs_behind_three_hundred_are_not_shut_out(
+def test_five_jobs_behind_a_hundred_and_fifty_are_not_shut_out(
     services: Services, batch: str, tmp_path: Path
 ) -> None:
     large, small = f"{batch}-large", f"{batch}-small"
-    services.send("fair", [program(large, f"l{number}", PROGRAM) for number in range(300)])
+    services.send("fair", [program(large, f"l{number}", PROGRAM) for number in range(150)])
     few = services.send("fair", [program(small, f"s{number}", PROGRAM) for number in range(5)])
     settings = {**services.environment, "JSWORKER_QUEUE": "fair", "JSWORKER_MAX_SESSIONS": "2"}
     with working(settings, tmp_path / "worker.log", "--drain") as worker:
         assert worker.status(120) == 0
-    assert len(services.etags(large)) == 300
+    assert len(services.etags(large)) == 150
     last = max(_finished(services, small, job_id) for job_id in few)
-    later = sum(_finished(services, large, f"l{number}") > last for number in range(0, 300, 10))
+    later = sum(_finished(services, large, f"l{number}") > last for number in range(0, 150, 5))
     assert later >= 15, "most of the large batch ended after the small one"
     assert worker.events("batch_gives_way")
 
