@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from worker.cancelling import JobCancelled
+from worker.expansion import TOO_DEEP
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from worker.job_run import Services
     from worker.result import Result, Status
     from worker.settlement import Settlement
+    from worker.trigger import Trigger
 
 log = structlog.get_logger()
 DELIVERIES_BEFORE_A_COPY = 8  # well under the queue's maximum, after which it would dead-letter the message
@@ -75,6 +77,7 @@ class Processor:
             return await self._give_up(delivery, attempt, "rejected", error)
 
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
+        check_trigger(job.trigger, self._settings.max_chain_depth)
         self._services.inputs.check(job)
         if delivery.delivery_count:
             await self._services.leases.fence(session_tag(job, delivery))
@@ -156,6 +159,15 @@ class Processor:
         )
         field = f"{error.field}: " if error.field else ""
         return DeadLetter(error.code, f"{field}{error.message}")
+
+
+def check_trigger(trigger: Trigger | None, max_depth: int) -> None:
+    """Refuse a job whose maker knew that it cannot run, or that comes after too many others."""
+    if trigger and trigger.refused:
+        raise JobRejected(trigger.refused.code, trigger.refused.message, trigger.refused.field)
+    if trigger and trigger.depth > max_depth:
+        message = f"the job comes after {trigger.depth} others, and {max_depth} are taken"
+        raise JobRejected(TOO_DEEP, message, "trigger.depth")
 
 
 def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
