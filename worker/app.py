@@ -13,7 +13,7 @@ from worker.blobs import open_blobs
 from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.cancelling import Cancellations
-from worker.committing import Committer
+from worker.children import endings_of
 from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder, Sweeper
@@ -27,7 +27,6 @@ from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
-from worker.progress import Progress
 from worker.servicebus import Probe, Receiver, Sender, open_servicebus
 from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
     from worker.blobs import Blobs
+    from worker.committing import Committer
+    from worker.endings import Endings
     from worker.lifecycle import Duty
     from worker.settings import ClientSettings
 
@@ -108,10 +109,9 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         stack.push_async_callback(browser.close)
         queue = DeadLetterQueue(servicebus, settings.queue, sender)
         stack.push_async_callback(queue.close)
-        container = settings.results_container
-        committer = Committer(blobs, container, Progress(blobs, container), TOOLS_PATIENCE_SECONDS)
-        recorder = Recorder(committer, socket.gethostname())
-        yield DeadLetterTools(blobs, sender, browser, queue, committer, recorder)
+        endings = endings_of(blobs, sender, settings, TOOLS_PATIENCE_SECONDS)
+        recorder = Recorder(endings, socket.gethostname())
+        yield DeadLetterTools(blobs, sender, browser, queue, endings.committer, recorder)
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
@@ -146,9 +146,10 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     )
     identifiers = Identifiers(secret, scope)
     completions = Completions(blobs, settings.results_container)
-    committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
-    services = _services(settings, blobs, committer, leases, vitals)
+    sender = links.kept(Sender(links.servicebus, settings.queue))
+    endings = endings_of(blobs, sender, settings, settings.wait_in_hand_seconds, completions.committed)
+    services = _services(settings, blobs, endings, leases, vitals)
     duties = [*_queue_duties(services, links), completions.run]
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
@@ -180,7 +181,7 @@ class _Links:
 def _queue_duties(services: Services, links: _Links) -> list[Duty]:
     """What goes on beside the jobs: cancelled ones are looked for, and dead letters without a result."""
     browser = Browser(links.servicebus, services.settings.queue)
-    sweeper = Sweeper(browser, Recorder(services.committer, services.settings.instance))
+    sweeper = Sweeper(browser, Recorder(services.endings, services.settings.instance))
 
     async def sweep() -> None:
         try:
@@ -201,20 +202,16 @@ def _receivers(services: Services, links: _Links, duties: list[Duty]) -> Callabl
     return lambda: links.kept(Receiver(servicebus, queue, sender, opening, watch))
 
 
-def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions) -> Committer:
-    container, patience = settings.results_container, settings.wait_in_hand_seconds
-    return Committer(blobs, container, Progress(blobs, container), patience, completions.committed)
-
-
 def _services(
-    settings: WorkerSettings, blobs: Blobs, committer: Committer, leases: SessionLeases, vitals: Vitals
+    settings: WorkerSettings, blobs: Blobs, endings: Endings, leases: SessionLeases, vitals: Vitals
 ) -> Services:
     container = settings.results_container
     return Services(
         store=blobs,
         inputs=InputFetcher(blobs, settings),
         leases=leases,
-        committer=committer,
+        committer=endings.committer,
+        endings=endings,
         breaker=Breaker("services", vitals),
         company=Company(),
         suspects=Suspects(blobs, container),

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.expansion import Parent, expanded, joined
+from worker.ended import Parent
+from worker.expansion import expanded, joined
 from worker.fan_in import FanIns
 from worker.faults import BlobMissing
 from worker.handing_on import HandingOn, read_output

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.chain_names import handed_blob, message_id
-from worker.expansion import Output
+from worker.ended import Output
 from worker.faults import BlobMissing, BlobTooLarge
 from worker.fitting import BYTES, INPUTS, JSON, MAX_MESSAGE_BYTES, encoded, fitted
 from worker.steps import COLLECTED, with_sources

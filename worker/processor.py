@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from worker.cancelling import JobCancelled
-from worker.expansion import TOO_DEEP
+from worker.ended import TOO_DEEP
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -71,7 +71,9 @@ class Processor:
             document = _document(delivery)
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
-            return await self._settled(delivery, attempt, validate_job(document))
+            job = validate_job(document)
+            attempt = replace(attempt, then=job.then)
+            return await self._settled(delivery, attempt, job)
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
             return await self._give_up(delivery, attempt, "rejected", error)
@@ -85,6 +87,7 @@ class Processor:
             job.batch, job.id, delivery.history.replaces
         ):
             log.info("job_already_committed")
+            await self._services.endings.follow_up(job.batch, job.id, attempt.after)
             return Complete()
         if reason := await self._hopeless(delivery, job):
             spent = replace(attempt, number=max(1, delivery.history.attempts))
@@ -98,7 +101,7 @@ class Processor:
             error = Error(code="cancelled", message="the job was cancelled")
             result = attempt.result("cancelled", self._settings, error=error)
             log.info("job_cancelled")
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         self._breaker.worked(str(delivery.origin))
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()
@@ -153,7 +156,7 @@ class Processor:
     ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
         result = attempt.result(status, self._settings, error=error)
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         log.warning(
             "job_dead_lettered", status=status, code=error.code, field=error.field, reason=error.message
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.expansion import Output, Parent
+from worker.ended import Output, Parent
 from worker.job import validate_job
 from worker.result import Producer, Result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from tests.unit.chains.parents import CODE, parent, step, steps
 from worker.chain_names import child_id, message_id
-from worker.expansion import Expanded, Parent, expanded, joined
+from worker.expansion import Expanded, expanded, joined
 from worker.fitting import encoded
 from worker.job import parse_job, validate_job
 from worker.names import NAME
 from worker.result import CollectedFile, Error, FanOut
 from worker.steps import Step, with_sources
 from worker.trigger import MOST_DEPTH, StepTrigger, Trigger
+
+if TYPE_CHECKING:
+    from worker.ended import Parent
 
 names = st.from_regex(NAME.replace("$", r"\Z"), fullmatch=True).filter(lambda name: ".." not in name)
 step_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,62}", fullmatch=True)

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.batch.fakes import MemoryBlobs
 from tests.unit.chains.parents import CODE, ended, step, steps
-from worker.expansion import Parent, expanded
+from worker.ended import Parent
+from worker.expansion import expanded
 from worker.fitting import MAX_MESSAGE_BYTES
 from worker.handing_on import HandingOn, read_output
 from worker.job import Job, parse_job
