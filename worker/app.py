@@ -13,7 +13,7 @@ from worker.blobs import open_blobs
 from worker.breaker import Breaker
 from worker.browsing import Browser, Browsers
 from worker.cancelling import Cancellations
-from worker.committing import Committer
+from worker.children import endings_of
 from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder
@@ -28,7 +28,6 @@ from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
-from worker.progress import Progress
 from worker.queue_links import Links, Queues
 from worker.servicebus import Sender, open_servicebus
 from worker.session_leases import SessionLeases
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from worker.blobs import Blobs
+    from worker.committing import Committer
+    from worker.endings import Endings
     from worker.settings import ClientSettings
 
 SECRET_BYTES = 64
@@ -116,10 +117,10 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         for close in [link.close for link in senders.values()] + [queue.close for queue in queues.values()]:
             stack.push_async_callback(close)
         stack.push_async_callback(browsers.close)
-        container = settings.results_container
-        committer = Committer(blobs, container, Progress(blobs, container), TOOLS_PATIENCE_SECONDS)
-        recorder = Recorder(committer, socket.gethostname())
-        yield DeadLetterTools(blobs, senders[settings.queue], browsers, queues, committer, recorder)
+        sender = senders[settings.queue]
+        endings = endings_of(blobs, sender, settings, TOOLS_PATIENCE_SECONDS)
+        recorder = Recorder(endings, socket.gethostname())
+        yield DeadLetterTools(blobs, sender, browsers, queues, endings.committer, recorder)
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
@@ -153,9 +154,10 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
     completions = Completions(blobs, settings.results_container)
-    committer = _committer(settings, blobs, completions)
     leases = SessionLeases(pool, permits, identifiers, settings)
-    services = _services(settings, blobs, committer, leases, vitals=vitals, permits=permits)
+    sender = links.kept(Sender(links.servicebus, settings.queue))
+    endings = endings_of(blobs, sender, settings, settings.wait_in_hand_seconds, completions.committed)
+    services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run]
     if settings.permit_leases:
@@ -168,15 +170,10 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     return Worker(services, permits, Processor(services), queues.receiver, duties, side_queues=beside)
 
 
-def _committer(settings: WorkerSettings, blobs: Blobs, completions: Completions) -> Committer:
-    container, patience = settings.results_container, settings.wait_in_hand_seconds
-    return Committer(blobs, container, Progress(blobs, container), patience, completions.committed)
-
-
 def _services(  # noqa: PLR0913 - wiring
     settings: WorkerSettings,
     blobs: Blobs,
-    committer: Committer,
+    endings: Endings,
     leases: SessionLeases,
     *,
     vitals: Vitals,
@@ -187,7 +184,8 @@ def _services(  # noqa: PLR0913 - wiring
         store=blobs,
         inputs=InputFetcher(blobs, settings),
         leases=leases,
-        committer=committer,
+        committer=endings.committer,
+        endings=endings,
         breaker=Breaker("services", vitals),
         company=Company(),
         suspects=Suspects(blobs, container),

@@ -59,11 +59,12 @@ class Committer:
         self._store, self._container, self._progress = store, container, progress
         self._patience, self._on_told = patience_seconds, on_told
 
-    async def commit(self, result: Result, attempt: str, replaces: str | None = None) -> None:
+    async def commit(self, result: Result, attempt: str, replaces: str | None = None) -> bool:
         """Write the result unless there is one; while the store is out of reach this waits in hand.
 
         A retried write whose first answer was lost finds its own result: the attempt in the blob's metadata
         tells it from another's. Another's stands, and is told to the progress blob in its place.
+        Returns whether it is this one that stands.
 
         Args:
             result: what to commit.
@@ -77,8 +78,9 @@ class Committer:
             if not await self._is_own(blob, attempt):
                 log.info("result_discarded", reason="another attempt has committed the job")
                 await self.confirm(result.batch, result.id)
-                return
+                return False
         await self._tell(result.batch, result.progress_line())
+        return True
 
     async def confirm(self, batch: str, job_id: str, replaces: str | None = None) -> bool:
         """Whether the job is committed; if so its progress line is written again, lest it was lost.
@@ -112,6 +114,10 @@ class Committer:
         except BlobMissing:
             return None
 
+    async def attempt(self, batch: str, job_id: str) -> str:
+        """Which attempt the committed result is of; raises ``BlobMissing``."""
+        return await self._attempt(self._blob(batch, job_id))
+
     async def _write(self, result: Result, attempt: str, replaces: str | None) -> None:
         blob, data = self._blob(result.batch, result.id), result.model_dump_json().encode()
         metadata = {"attempt": attempt}
@@ -134,8 +140,11 @@ class Committer:
         return True
 
     async def _is_own(self, blob: str, attempt: str) -> bool:
+        return await self._attempt(blob) == attempt
+
+    async def _attempt(self, blob: str) -> str:
         metadata = await self._patiently(lambda: self._store.metadata(blob))
-        return metadata.get("attempt") == attempt
+        return metadata.get("attempt", "")
 
     async def _tell(self, batch: str, line: bytes) -> None:
         await self._patiently(lambda: self._progress.add(batch, line))

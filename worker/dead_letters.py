@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from worker import __version__
+from worker.endings import After
 from worker.faults import JobRejected, ServiceFault
 from worker.job import Carried, carried, validate_job
 from worker.result import Error, Producer, Result
@@ -20,7 +21,7 @@ from worker.strict_json import parse_json
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from worker.committing import Committer
+    from worker.endings import Endings
     from worker.result import Status
     from worker.seen import Seen
 
@@ -45,17 +46,22 @@ class Looks(Protocol):
 class Recorder:
     """Gives dead letters their results."""
 
-    def __init__(self, committer: Committer, instance: str) -> None:
-        self._committer = committer
+    def __init__(self, endings: Endings, instance: str) -> None:
+        self._endings = endings
         self._producer = Producer(version=__version__, instance=instance)
 
     async def record(self, letter: Seen) -> bool:
-        """See to it that the letter's job has a result; False when it has one already, which then stands."""
+        """See to it that the letter's job has a result, and that what follows it is sent.
+
+        False when it has a result already, which then stands.
+        """
         job_id, batch = letter.job
-        if await self._committer.is_committed(batch, job_id):
+        after = _after(letter.body)
+        if await self._endings.committer.is_committed(batch, job_id):
+            await self._endings.follow_up(batch, job_id, after)
             return False
         result = result_of(letter, self._producer)
-        await self._committer.commit(result, f"dead-{letter.sequence_number}-{secrets.token_hex(3)}")
+        await self._endings.end(result, after, f"dead-{letter.sequence_number}-{secrets.token_hex(3)}")
         error = result.error.model_dump() if result.error else {}
         log.warning(
             "dead_letter_recorded",
@@ -181,6 +187,15 @@ def _document(body: bytes | None) -> Any:  # noqa: ANN401 - JSON is what it is
     if body is None:
         raise JobRejected("invalid_json", "the message's body is not data but an AMQP value or sequence")
     return parse_json(body)
+
+
+def _after(body: bytes | None) -> After:
+    """What the job's end leads to; no steps of a job that is not valid."""
+    try:
+        job = validate_job(_document(body))
+    except JobRejected:
+        return After((), _carried(body).trigger)
+    return After(job.then, job.trigger)
 
 
 def _carried(body: bytes | None) -> Carried:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from worker.batch import BatchError, read_manifest
 from worker.cancelling import marker
-from worker.faults import BlobMissing
+from worker.faults import BlobMissing, JobRejected
+from worker.following import ALONE, Near, near
 from worker.reconciling import PAUSE_SECONDS
 from worker.records import Records
 from worker.report import MAX_RESULT_BYTES
+from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from worker.batch import Entry, Folder, Store
     from worker.reconciling import Looks
@@ -39,6 +41,7 @@ class Story:
         result: its result's document, if it has ended.
         leftovers: blobs of attempts that the result does not name.
         cancelled: whether it, or its batch, is cancelled.
+        near: what stands before and after it in a chain.
     """
 
     batch: str
@@ -52,6 +55,7 @@ class Story:
     result: dict[str, Any] | None
     leftovers: tuple[str, ...]
     cancelled: bool
+    near: Near = ALONE
 
     @property
     def is_nowhere(self) -> bool:
@@ -75,7 +79,7 @@ async def story(
     if found.is_nowhere:
         await pause(PAUSE_SECONDS)
         found = await _look(store, queue, folder, job_id)
-    if found.is_nowhere and not found.entry and not found.leftovers:
+    if found.is_nowhere and not found.entry and not found.leftovers and not found.near.awaited:
         raise BatchError(
             f"there is no trace of a job {job_id!r} in the batch {folder.batch!r}: check both names "
             "(the batch is 'default' if none is given)"
@@ -101,6 +105,7 @@ async def _look(store: Store, queue: Looks, folder: Folder, job_id: str) -> Stor
     message, ahead = await _in_queue(queue, folder.batch, job_id)
     dead = await _dead(queue, folder.batch, job_id)
     result = await _result(store, folder, job_id)
+    document = result or _document([message] if message else dead)
     return Story(
         batch=folder.batch,
         id=job_id,
@@ -113,7 +118,16 @@ async def _look(store: Store, queue: Looks, folder: Folder, job_id: str) -> Stor
         result=result,
         leftovers=await _leftovers(store, folder, job_id, result),
         cancelled=await _is_cancelled(store, folder, job_id),
+        near=await near(store, folder.container, folder.batch, job_id, document),
     )
+
+
+def _document(messages: Sequence[Seen]) -> Any:  # noqa: ANN401 - JSON is what it is
+    """The job as a message has it; None where there is none that can be read."""
+    try:
+        return parse_json(messages[0].body or b"") if messages else None
+    except JobRejected:
+        return None
 
 
 async def _entry(store: Store, folder: Folder, job_id: str) -> tuple[bool, Entry | None]:

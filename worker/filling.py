@@ -89,6 +89,17 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a
     return _Filling(values).of(template, ())
 
 
+def no_expression(text: str) -> str | None:
+    """Why a text is no expression; None when it is one."""
+    if len(text) > MOST_EXPRESSION:
+        return f"an expression has over {MOST_EXPRESSION} characters"
+    try:
+        jmespath.compile(text)
+    except (JMESPathError, RecursionError, ValueError) as error:
+        return f"{text:.100}: {_said(error)}"
+    return None
+
+
 class _Filling:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values, self._left = values, MOST_BYTES
@@ -122,7 +133,7 @@ class _Filling:
         value = value_of(match[1].strip(), self._values, path)
         if value is None:
             raise Unfilled("template_value_missing", f"there is no value for {match[0]:.100}", path)
-        self._left -= len(_json(value))
+        self._left -= _size(value, path)
         if self._left < 0:
             raise Unfilled("template_too_large", f"its values have over {MOST_BYTES} characters", path)
         return value
@@ -133,16 +144,9 @@ def _mistake(match: re.Match[str]) -> str | None:
         return None
     if match[1] is None:
         return "'${' has no '}' after it; write '$${' for the characters themselves"
-    expression = match[1].strip()
-    if not expression:
+    if not match[1].strip():
         return "'${}' has no expression"
-    if len(expression) > MOST_EXPRESSION:
-        return f"an expression has over {MOST_EXPRESSION} characters"
-    try:
-        jmespath.compile(expression)
-    except (JMESPathError, RecursionError, ValueError) as error:
-        return f"{match[0]:.100}: {_said(error)}"
-    return None
+    return no_expression(match[1].strip())
 
 
 def _texts(part: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 - walks any JSON
@@ -160,6 +164,14 @@ def _texts(part: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401
 
 def _said(error: Exception) -> str:
     return str(error).split("\n", 1)[0].rstrip(":") or "is nested too deep"
+
+
+def _size(value: object, path: Path) -> int:
+    """How long a value is as JSON, which not all are: ``&name`` has a value too, and ``to_number('nan')``."""
+    try:
+        return len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise Unfilled("template_invalid", "an expression's value is not JSON", path) from None
 
 
 def _json(value: object) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
 from worker.faults import JobRejected
+from worker.filling import Wrong, expressions
 from worker.model import (
     Argument,
     Code,
@@ -23,8 +24,12 @@ from worker.model import (
     validated,
 )
 from worker.names import NAME, check_name
+from worker.steps import OWN_FIELDS, Placed, Steps, check_structure, with_sources
 from worker.strict_json import parse_json
 from worker.trigger import Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_BATCH = "default"
 
@@ -57,6 +62,7 @@ class Job(Model):
     collect: Annotated[tuple[FilePath, ...], Field(max_length=100)] = ()
     session: Session = Session()
     trigger: Trigger | None = None
+    then: Steps = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -78,7 +84,36 @@ def validate_job(document: object) -> Job:
         raise JobRejected(
             "unsupported_version", f"this worker knows version 1, not {version!r:.40}", "version"
         )
-    return validated(Job, document, "invalid_job")
+    job = validated(Job, document, "invalid_job")
+    for wrong in check_steps(document.get("then", [])):
+        where = ".".join(map(str, ("then", *wrong.path)))
+        raise JobRejected("invalid_job", f"{where}: {wrong.message}", where)
+    return job
+
+
+def check_steps(document: object) -> list[Wrong]:
+    """What is wrong with a decoded ``then``, whatever the job before it comes to; paths begin in the list."""
+    found: list[Placed] = []
+    wrong = list(check_structure(document, found))
+    return wrong or [each for placed in found for each in _no_job(placed)]
+
+
+def _no_job(placed: Placed) -> Iterator[Wrong]:
+    """What of a template could be no job's: of the fields that are the same whatever they are filled with."""
+    for name in placed.template.keys() & OWN_FIELDS:
+        yield Wrong((*placed.path, name), "is the worker's to give")
+    if "code" not in placed.template:
+        yield Wrong((*placed.path, "code"), "Field required")
+    known = {
+        name: value
+        for name, value in placed.template.items()
+        if name != "then" and name not in OWN_FIELDS and not any(expressions(value))
+    }
+    trial = {"version": 1, "id": "x", "code": {"inline": ""}, **known}
+    try:
+        checked_against(Job, with_sources(trial, lambda _: {"blob": "inputs/x"}))
+    except Unfit as error:
+        yield from (Wrong((*placed.path, *misfit.path), misfit.message) for misfit in error.misfits)
 
 
 def identity(document: object) -> tuple[str | None, str | None]:

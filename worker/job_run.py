@@ -11,6 +11,7 @@ from worker import __version__
 from worker.cell import run_cell
 from worker.checking import check
 from worker.clock import now
+from worker.endings import After
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
 from worker.grading import Grading, score_of, verdict_of
 from worker.patience import with_patience
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from worker.cancelling import Cancellations
     from worker.committing import Committer
     from worker.delivery import Delivery
+    from worker.endings import Endings
     from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Carried, Job
     from worker.ran import Ran
     from worker.result import Status
     from worker.session_leases import Lease, SessionLeases
     from worker.settings import WorkerSettings
+    from worker.steps import Step
     from worker.storing import Writes
     from worker.suspects import Company, Suspects
     from worker.vitals import Vitals
@@ -47,6 +50,7 @@ class Services:
     inputs: InputFetcher
     leases: SessionLeases
     committer: Committer
+    endings: Endings
     breaker: Breaker
     company: Company
     suspects: Suspects
@@ -66,6 +70,7 @@ class Attempt:
         number: 1 for the first execution.
         deliveries: how often the job's messages came.
         faults: what went wrong before.
+        then: the job's steps; none of a job that is not valid.
     """
 
     name: str
@@ -76,6 +81,12 @@ class Attempt:
     deliveries: int
     faults: tuple[str, ...]
     started_at: datetime
+    then: tuple[Step, ...] = ()
+
+    @property
+    def after(self) -> After:
+        """What its end leads to."""
+        return After(self.then, self.carried.trigger)
 
     def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
         """The attempt's result, finished now."""

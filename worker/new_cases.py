@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import BatchError
 from worker.cases_file import load_cases
 from worker.faults import AlreadyCommitted, BlobMissing, JobRejected
-from worker.shared_cases import INPUTS
+from worker.fitting import INPUTS
 
 if TYPE_CHECKING:
     from worker.batch import Folder, Store

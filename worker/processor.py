@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from worker.cancelling import JobCancelled
+from worker.ended import TOO_DEEP
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from worker.job_run import Services
     from worker.result import Result, Status
     from worker.settlement import Settlement
+    from worker.trigger import Trigger
 
 log = structlog.get_logger()
 DELIVERIES_BEFORE_A_COPY = 8  # well under the queue's maximum, after which it would dead-letter the message
@@ -72,12 +74,15 @@ class Processor:
             if self._services.shares.gives_way(delivery, attempt.batch):
                 return Retry(0, delivery.history.after_yield())
             with self._services.shares.held(delivery, attempt.batch):
-                return await self._settled(delivery, attempt, validate_job(document))
+                job = validate_job(document)
+                attempt = replace(attempt, then=job.then)
+                return await self._settled(delivery, attempt, job)
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
             return await self._give_up(delivery, attempt, "rejected", error)
 
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
+        check_trigger(job.trigger, self._settings.max_chain_depth)
         self._services.inputs.check(job)
         if delivery.delivery_count:
             await self._services.leases.fence(session_tag(job, delivery))
@@ -85,6 +90,7 @@ class Processor:
             job.batch, job.id, delivery.history.replaces
         ):
             log.info("job_already_committed")
+            await self._services.endings.follow_up(job.batch, job.id, attempt.after)
             return Complete()
         if reason := await self._hopeless(delivery, job):
             spent = replace(attempt, number=max(1, delivery.history.attempts))
@@ -98,7 +104,7 @@ class Processor:
             error = Error(code="cancelled", message="the job was cancelled")
             result = attempt.result("cancelled", self._settings, error=error)
             log.info("job_cancelled")
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         self._breaker.worked(str(delivery.origin))
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()
@@ -153,12 +159,21 @@ class Processor:
     ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
         result = attempt.result(status, self._settings, error=error)
-        await self._services.committer.commit(result, attempt.name, delivery.history.replaces)
+        await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         log.warning(
             "job_dead_lettered", status=status, code=error.code, field=error.field, reason=error.message
         )
         field = f"{error.field}: " if error.field else ""
         return DeadLetter(error.code, f"{field}{error.message}")
+
+
+def check_trigger(trigger: Trigger | None, max_depth: int) -> None:
+    """Refuse a job whose maker knew that it cannot run, or that comes after too many others."""
+    if trigger and trigger.refused:
+        raise JobRejected(trigger.refused.code, trigger.refused.message, trigger.refused.field)
+    if trigger and trigger.depth > max_depth:
+        message = f"the job comes after {trigger.depth} others, and {max_depth} are taken"
+        raise JobRejected(TOO_DEEP, message, "trigger.depth")
 
 
 def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is

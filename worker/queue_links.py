@@ -71,7 +71,7 @@ class Queues:
         servicebus, kept = self._links.servicebus, self._links.kept
         watch = QueueWatch(self._services.vitals, queue="" if is_one else lane.name)
         probe, browser = kept(Probe(servicebus, lane.name, watch)), kept(Browser(servicebus, lane.name))
-        recorder = Recorder(self._services.committer, self._services.settings.instance)
+        recorder = Recorder(self._services.endings, self._services.settings.instance)
         self.duties += [Watchdog(watch, probe.ask).run, Sweeper(browser, recorder).run]
         if self._services.shares.look_ahead:
             self.duties.append(Scout(browser, watch.queue, self._services.shares).run)

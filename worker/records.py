@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker.batch import MAX_MANIFEST_BYTES
+from worker.fitting import encoded
 from worker.messages import Outgoing
 
 if TYPE_CHECKING:
@@ -108,11 +109,6 @@ async def recorded_ids(store: Store, folder: Folder, prefix: str) -> set[str]:
     """The ids that lines of the records of one kind have."""
     names = [name async for name in store.names(folder.container, prefix)]
     return {line["id"] for name in names for line in await _lines(store, folder, name)}
-
-
-def encoded(document: dict[str, Any]) -> bytes:
-    """A job as the body of a message."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 async def _lines(store: Store, folder: Folder, name: str) -> Iterator[dict[str, Any]]:

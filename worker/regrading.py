@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import BatchError, Entry, Folder, check_fits, digest, read_manifest, register
 from worker.cancelling import is_marked
 from worker.completion import is_complete
+from worker.fitting import encoded
 from worker.generations import (
     Generation,
     Only,
@@ -21,7 +22,7 @@ from worker.generations import (
 )
 from worker.messages import Outgoing
 from worker.new_cases import NewCases
-from worker.records import Records, encoded
+from worker.records import Records
 from worker.selecting import Selection, documents
 from worker.views import counting
 

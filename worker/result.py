@@ -123,6 +123,30 @@ class SessionUse(Model):
     policy: Literal["fresh", "keyed", "shared"]
 
 
+class FanOut(Model):
+    """The jobs of a fan-out by the id of the first and their number."""
+
+    first: str
+    count: int
+
+
+class NextStep(Model):
+    """What a step after the job came to: its jobs, and the one that joins them (``batch/id``).
+
+    ``started`` is False where the job did not end as the step wants, ``error`` why its jobs could not be made
+    (there is then one, which is rejected). ``fan_in`` is the blob with what is known of the fan-out.
+    """
+
+    step: str
+    on: Literal["succeeded", "failed", "ended"]
+    started: bool = True
+    batch: str | None = None
+    jobs: tuple[str, ...] | FanOut = ()
+    join: str | None = None
+    fan_in: str | None = None
+    error: Error | None = None
+
+
 class Producer(Model):
     """Who made the result."""
 
@@ -164,6 +188,7 @@ class Result(Model):
     started_at: UtcTime
     finished_at: UtcTime
     trigger: Trigger | None = None
+    then: tuple[NextStep, ...] = ()
     metadata: dict[str, Any] = {}
 
     def progress_line(self) -> bytes:

@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import BatchError, Folder, Queue, Store, check_fits, register
 from worker.cancelling import marker
 from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge
+from worker.fitting import BYTES, INPUTS, JAVASCRIPT, JSON, MAX_MESSAGE_BYTES, Part, encoded, fitted
 from worker.messages import Outgoing
-from worker.records import Records, encoded
-from worker.shared_cases import INPUTS
+from worker.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from worker.submission import Candidate
 
-MAX_MESSAGE_BYTES = 180 << 10  # of the 256 KB that the service takes, since a retry carries its history along
 UPLOADS = 8
 CHUNK = 64
-_JAVASCRIPT = "text/javascript"
-_JSON = "application/json"
-_BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class Submission:
         """Each cases file once; its jobs are pinned to it, so that a worker reads it once for all."""
         for cases in {candidate.cases for candidate in candidates if candidate.cases}:
             blob = cases.blob(self._folder.batch)
-            self._cases[blob] = await self._upload(blob, cases.data, _JSON)
+            self._cases[blob] = await self._upload(blob, cases.data, JSON)
 
     async def _message(self, candidate: Candidate) -> Outgoing:
         async with self._uploads:
@@ -103,13 +99,12 @@ class Submission:
 
     async def _fitted(self, document: dict[str, Any]) -> dict[str, Any]:
         """The job with as many of its large parts in blobs as it takes to fit a message."""
-        parts = sorted(_parts(document), key=lambda part: len(part.data), reverse=True)
-        for part in parts:
-            if len(encoded(document)) <= MAX_MESSAGE_BYTES:
-                break
+
+        async def upload(part: Part) -> tuple[str, str]:
             blob = f"{INPUTS}/{self._folder.batch}/{document['id']}/{part.name}"
-            etag = await self._upload(blob, part.data, part.content_type)
-            document = part.replaced(document, blob, etag)
+            return blob, await self._upload(blob, part.data, part.content_type)
+
+        document = await fitted(document, MAX_MESSAGE_BYTES, upload)
         if (size := len(encoded(document))) > MAX_MESSAGE_BYTES:
             raise BatchError(
                 f"the job {document['id']!r} fits no message: {size:,} bytes are left when its code, stdin, "
@@ -137,56 +132,8 @@ class Submission:
         return content.etag
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part of a job that a blob may hold instead: where it is in the document, and its bytes."""
-
-    name: str
-    field: str
-    index: int | None
-    data: bytes
-    content_type: str = _BYTES
-
-    def replaced(self, document: dict[str, Any], blob: str, etag: str) -> dict[str, Any]:
-        """The document with a reference in this part's place."""
-        if self.index is not None:
-            files = list(document["files"])
-            files[self.index] = {"path": files[self.index]["path"], "blob": blob}
-            return {**document, "files": files}
-        if self.field != "code":
-            return {**document, self.field: {"blob": blob}}
-        kept = {name: value for name, value in document["code"].items() if name != "inline"}
-        return {**document, "code": {**kept, "blob": blob, "etag": etag}}
-
-
-def _parts(document: dict[str, Any]) -> list[_Part]:
-    """The parts that may be moved; of a document that is no valid job, those that are well-formed."""
-    parts = []
-    match document.get("code"):
-        case {"inline": str(text), **rest} if not rest.keys() - {"path"}:
-            parts.append(_Part("code.js", "code", None, text.encode(), _JAVASCRIPT))
-    match document.get("stdin"):
-        case str(text):
-            parts.append(_Part("stdin", "stdin", None, text.encode()))
-    match document.get("cases"):
-        case list(cases):
-            whole = {"version": 1, "cases": cases}
-            parts.append(_Part("cases.json", "cases", None, encoded(whole), _JSON))
-    match document.get("files"):
-        case list(files):
-            parts += [_Part(f"file-{index}", "files", index, data) for index, data in _inline_files(files)]
-    return parts
-
-
-def _inline_files(files: list[Any]) -> Iterable[tuple[int, bytes]]:
-    for index, file in enumerate(files):
-        match file:
-            case {"path": str(), "inline": str(text), **rest} if not rest:
-                yield index, text.encode()
-
-
 def _type_of(blob: str) -> str:
-    return _JAVASCRIPT if blob.endswith((".js", ".mjs", ".cjs")) else _BYTES
+    return JAVASCRIPT if blob.endswith((".js", ".mjs", ".cjs")) else BYTES
 
 
 async def _all(messages: Iterable[Coroutine[None, None, Outgoing]]) -> list[Outgoing]:

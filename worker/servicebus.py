@@ -41,8 +41,7 @@ class Sender:
     """Sends to one queue or topic. Calls are serialised: the SDK's link is corrupted by concurrent sends."""
 
     def __init__(self, client: ServiceBusClient, queue: str, *, is_topic: bool = False) -> None:
-        self._queue = queue
-        self._new = client.get_topic_sender if is_topic else client.get_queue_sender
+        self._client, self._queue, self._is_topic = client, queue, is_topic
         self._lock = asyncio.Lock()
         self._sender: ServiceBusSender | None = None
 
@@ -68,7 +67,8 @@ class Sender:
 
     async def _send(self, messages: Sequence[ServiceBusMessage]) -> None:
         if self._sender is None:
-            self._sender = self._new(self._queue)
+            opened = self._client.get_topic_sender if self._is_topic else self._client.get_queue_sender
+            self._sender = opened(self._queue)
         batch = await self._sender.create_message_batch()
         for message in messages:
             try:

@@ -191,6 +191,8 @@ class WorkerSettings(ClientSettings):
     max_code_bytes: Bytes = 8 << 20
     max_input_bytes: Bytes = 64 << 20
     max_collect_bytes: Bytes = 32 << 20
+    max_chain_depth: Annotated[int, Field(ge=1, le=60)] = 16
+    max_fan_out: Annotated[int, Field(ge=1, le=10_000)] = 1000
     health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 

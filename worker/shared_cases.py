@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker.cases_source import read_cases
+from worker.fitting import INPUTS
 from worker.settings import MAX_CASES_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-INPUTS = "inputs"  # the container of cases files, and of parts that a message has no room for
 
 
 @dataclass(frozen=True)

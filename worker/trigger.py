@@ -8,11 +8,47 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from worker.model import Model
+from worker.names import NAME, check_name
 
 MOST_DEPTH = 64
+MOST_WIDTH = 10_000
+Reference = Annotated[str, Field(pattern=f"{NAME[:-1]}/{NAME[1:]}"), AfterValidator(check_name)]
+
+
+def _not_join(name: str) -> str:
+    if name == "join":
+        raise ValueError("must not be 'join': the job that joins a fan-out is called so")
+    return name
+
+
+StepName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"), AfterValidator(_not_join)]
+
+
+class Refusal(Model):
+    """Why a job that was made cannot run: it ends as ``rejected``, so that there is a result that says so."""
+
+    code: Annotated[str, Field(min_length=1, max_length=100)]
+    message: Annotated[str, Field(max_length=2000)]
+    field: Annotated[str, Field(max_length=500)] | None = None
+
+
+class StepTrigger(Model):
+    """The step that made a job.
+
+    ``parent`` is the job that the step followed and ``root`` the first of the chain, both ``batch/id``.
+    ``index`` and ``of`` number the jobs of a fan-out; ``fan_in`` names its record beside the parent's result,
+    where there is a job that waits for all of them.
+    """
+
+    parent: Reference
+    root: Reference
+    step: StepName
+    index: Annotated[int, Field(ge=0, lt=MOST_WIDTH)] | None = None
+    of: Annotated[int, Field(ge=1, le=MOST_WIDTH)] | None = None
+    fan_in: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] | None = None
 
 
 class Trigger(Model):
@@ -22,3 +58,5 @@ class Trigger(Model):
     """
 
     depth: Annotated[int, Field(ge=0, le=MOST_DEPTH)] = 0
+    step: StepTrigger | None = None
+    refused: Refusal | None = None

@@ -12,6 +12,7 @@ import click
 
 from worker.app import open_browser, open_client
 from worker.batch import Folder
+from worker.cli.chain import document_of, lines_of, listed
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.cli.target import job_of
 from worker.explaining import counted, moment, story
@@ -81,6 +82,7 @@ def document(found: Story, max_attempts: int) -> dict[str, Any]:
         "dead_letters": [_message(message) for message in found.dead],
         "result": found.result,
         "leftovers": found.leftovers,
+        "chain": document_of(found.near),
         "next": what_next(found, max_attempts),
     }
 
@@ -101,6 +103,7 @@ def told(found: Story, max_attempts: int) -> Iterator[tuple[str, str]]:
         yield from _result(found.result)
     for name in found.leftovers:
         yield "leftover", f"{name} (of an attempt that did not become the result)"
+    yield from lines_of(found.near)
     yield "next", what_next(found, max_attempts)
 
 
@@ -115,6 +118,12 @@ def what_next(found: Story, max_attempts: int) -> str:
             "a running worker gives it a result that says why, within seconds; to run it again: "
             "jsworker deadletters replay"
         )
+    if found.near.awaited:
+        return f"it is made when these have ended: {listed(found.near.awaited)}"
+    return _without_message(found)
+
+
+def _without_message(found: Story) -> str:
     if found.entry and not found.sent:
         return f"it was not sent: submit the batch again, or run jsworker reconcile {found.batch} --repair"
     if found.entry:

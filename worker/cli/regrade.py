@@ -12,9 +12,10 @@ from worker.batch import Folder, read_manifest
 from worker.cli.diff import report_unstable
 from worker.cli.progress import show_complete
 from worker.cli.running import PATH, SHORT, batch_name, examples, output, quiet_logs, run
+from worker.fitting import INPUTS
 from worker.regrading import Regrade, Request
 from worker.settings import PREFIX, ClientSettings, SettingsError, load
-from worker.shared_cases import INPUTS, shared_cases
+from worker.shared_cases import shared_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

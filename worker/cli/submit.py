@@ -13,13 +13,13 @@ from worker.batch import Folder
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
 from worker.committing import Committer
+from worker.fitting import INPUTS
 from worker.handed_in import PROGRAMS
 from worker.progress import Progress
 from worker.rejecting import Rejections
 from worker.report.text import printable
 from worker.sending import Submission
 from worker.settings import PREFIX, CasesSettings, ClientSettings, SettingsError, load
-from worker.shared_cases import INPUTS
 from worker.submission import PLAIN, manifest, programs, with_cases
 
 if TYPE_CHECKING:

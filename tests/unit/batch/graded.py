@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.batch.fakes import Calls, MemoryBlobs, MemoryQueue, result
 from worker.batch import Entry, Folder, digest, read_manifest, register
+from worker.fitting import encoded
 from worker.messages import Outgoing
-from worker.records import Records, encoded
+from worker.records import Records
 from worker.regrading import Regrade, Request
 from worker.result import CaseResult, Score
 

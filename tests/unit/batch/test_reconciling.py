@@ -12,10 +12,11 @@ import pytest
 from tests.unit.batch.fakes import MemoryBlobs, MemoryBrowser, MemoryQueue, message, result
 from worker.batch import BatchError, Entry, Folder, digest, register
 from worker.completion import read_completion
+from worker.fitting import encoded
 from worker.job import parse_job
 from worker.messages import Outgoing
 from worker.reconciling import Comparison, compare, repair
-from worker.records import Records, encoded, recorded_ids
+from worker.records import Records, recorded_ids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable

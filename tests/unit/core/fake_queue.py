@@ -19,6 +19,8 @@ from worker.local.broker.values import LockLostError
 from worker.settlement import Complete, DeadLetter, HandBack, History, LetGo, Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.unit.core.calls import Calls
     from worker.local.broker.duplicates import DuplicateWindow
     from worker.local.broker.values import Message
@@ -101,6 +103,18 @@ class Queue:
         """Reason and description of each dead letter."""
         graves = [m.dead_letter for m in self.rules.messages.values() if m.dead_letter]
         return [(grave.reason, grave.description) for grave in graves]
+
+
+class FakeChildren:
+    """One process's sending of jobs that follow others."""
+
+    def __init__(self, queue: Queue, calls: Calls) -> None:
+        self._queue, self._calls = queue, calls
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        async with self._calls.call("send_children"):
+            for message_id, body in messages:
+                self._queue.send(Sent(body, message_id))
 
 
 @dataclass(frozen=True)

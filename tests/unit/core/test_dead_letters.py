@@ -11,6 +11,7 @@ import pytest
 from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_dead_letters import FakeBrowser, bury, ended, letters
+from tests.unit.core.fake_endings import endings
 from tests.unit.core.fake_queue import Queue, Sent
 from tests.unit.core.virtual_time import VirtualLoop
 from tests.unit.core.world import job
@@ -42,7 +43,8 @@ class Graveyard:
         calls = calls or Calls()
         blobs = FakeBlobs(self.account, calls)
         committer = Committer(blobs, "results", Progress(blobs, "results"), patience)
-        return Sweeper(FakeBrowser(self.queue, calls), Recorder(committer, "here"))
+        ends = endings(committer, blobs, self.queue, calls, patience)
+        return Sweeper(FakeBrowser(self.queue, calls), Recorder(ends, "here"))
 
     def result(self, job_id: str, batch: str = "default") -> Result:
         return Result.model_validate_json(self.account.find(f"results/{batch}/{job_id}/result.json").data)

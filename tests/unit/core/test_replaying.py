@@ -12,6 +12,7 @@ import pytest
 from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_dead_letters import FakeDeadLetters, bury, ended, letters
+from tests.unit.core.fake_endings import endings
 from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
 from tests.unit.core.virtual_time import VirtualLoop
 from tests.unit.core.world import job
@@ -51,18 +52,22 @@ class Graveyard:
         blobs = FakeBlobs(self.account, calls)
         return Committer(blobs, "results", Progress(blobs, "results"), 5)
 
+    def recorder(self, committer: Committer, calls: Calls) -> Recorder:
+        ends = endings(committer, FakeBlobs(self.account, calls), self.queue, calls)
+        return Recorder(ends, "cli")
+
     async def replay(
         self, wanted: Iterable[int] | None = None, calls: Calls | None = None, rate: float = 1000
     ) -> Tally:
         calls, tally = calls or Calls(), self.tally(wanted)
         committer, queue = self.committer(calls), FakeDeadLetters(self.queue, calls)
-        await Pass(queue, Replay(queue, Recorder(committer, "cli"), committer), rate).run(tally)
+        await Pass(queue, Replay(queue, self.recorder(committer, calls), committer), rate).run(tally)
         return tally
 
     async def purge(self, wanted: Iterable[int] | None = None, calls: Calls | None = None) -> Tally:
         calls, tally = calls or Calls(), self.tally(wanted)
         queue = FakeDeadLetters(self.queue, calls)
-        await Pass(queue, Purge(queue, Recorder(self.committer(calls), "cli")), 1000).run(tally)
+        await Pass(queue, Purge(queue, self.recorder(self.committer(calls), calls)), 1000).run(tally)
         return tally
 
     def tally(self, wanted: Iterable[int] | None) -> Tally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
+from tests.unit.core.fake_endings import endings
 from tests.unit.core.fake_pool import FakePool, Pool
 from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
 from worker.breaker import Breaker
@@ -74,6 +75,7 @@ class Process:
             inputs=InputFetcher(self.blobs, self.settings),
             leases=self.leases,
             committer=self.committer,
+            endings=endings(self.committer, self.blobs, world.queue, self.calls),
             breaker=Breaker("services", self.vitals),
             company=Company(),
             suspects=Suspects(self.blobs, container),
