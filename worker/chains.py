@@ -20,7 +20,7 @@ from worker.faults import BlobMissing
 from worker.handing_on import HandingOn, read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from worker.expansion import Expanded, FanIn
     from worker.result import Result
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from worker.trigger import StepTrigger
 
 log = structlog.get_logger()
+QUICK_BYTES = 2 << 10  # of output, which may be a list of as many items as make no wait worth mentioning
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ class Chains:
         parent = Parent(result, await read_output(self._shelf, result), attempt)
         handing_on, taken = HandingOn(self._shelf, result), []
         messages: list[tuple[str, bytes]] = []
-        for step in expanded(steps, parent, self._max_width):
+        made = expanded(steps, parent, self._max_width)
+        for _ in steps:
+            step = await _next(made, in_thread=result.stdout.bytes > QUICK_BYTES)
             taken.append(step.summary)
             await self._begin(step, attempt)
             messages += await handing_on.messages(step.children)
-            await asyncio.sleep(0)  # a worker has jobs beside this
         return Planned(result.model_copy(update={"then": tuple(taken)}), tuple(messages))
 
     async def concluded(self, made_by: StepTrigger) -> tuple[tuple[str, bytes], ...]:
@@ -99,3 +101,8 @@ class Chains:
         log.info("fan_in_complete", parent=fan_in.parent, step=fan_in.step, join=child.id)
         given = json.dumps(results if isinstance(results, list) else []).encode()
         return tuple(await HandingOn(self._shelf, result, given).messages([child]))
+
+
+async def _next(made: Iterator[Expanded], *, in_thread: bool) -> Expanded:
+    """What the next step comes to; in a thread when it may take long, so that locks are renewed meanwhile."""
+    return await asyncio.to_thread(next, made) if in_thread else next(made)

@@ -138,11 +138,11 @@ def _node(reference: str) -> Node:
 async def follow_chain(
     chain: Chain, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> AsyncIterator[Chain]:
-    """The chain after each look that has shown something new, until all of its jobs have ended."""
-    wait = SOONEST_SECONDS
+    """The chain after the first look, and each that has shown something new, until all jobs have ended."""
+    wait, is_first = SOONEST_SECONDS, True
     while True:
-        if await chain.look():
-            wait = SOONEST_SECONDS
+        if await chain.look() or is_first:
+            wait, is_first = SOONEST_SECONDS, False
             yield chain
         if not chain.waiting:
             return

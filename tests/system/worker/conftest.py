@@ -20,6 +20,7 @@ LOCK_SECONDS |= {"entry": 60, "pool": 60, "identity": 60, "owned": 60, "cancelle
 LOCK_SECONDS |= {"dead": 6, "regraded": 60, "urgent": 60, "ordinary": 60, "fair": 60}
 LOCK_SECONDS |= {"dead": 6, "regraded": 60, "hooked": 60}
 LOCK_SECONDS |= {"hooks": 60, "hooks-given-up": 60, "hooks-drained": 60}
+LOCK_SECONDS |= {"dead": 6, "regraded": 60, "chained": 3}
 
 
 def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:

@@ -71,7 +71,8 @@ class Fleet:
         self.made_by: list[StepTrigger] = []
 
     async def begin(self) -> Result:
-        result = ended(stdout=Stream(text=json.dumps(list(range(self.width))), bytes=1))
+        text = json.dumps(list(range(self.width)))
+        result = ended(stdout=Stream(text=text, bytes=len(text)))
         wanted = steps(step("each", each="result.output", join=JOIN))
         planned = await self.chains.planned(wanted, result, "1-0-a")
         await self.commit(planned.result)
