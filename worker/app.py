@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.announcing import Announcements
 from worker.blobs import open_blobs
 from worker.breaker import Breaker
 from worker.browsing import Browser, Browsers
@@ -24,9 +25,11 @@ from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lane import subscription_of
 from worker.lifecycle import Worker
+from worker.outbox import Outbox, Sending
 from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
 from worker.permits import Permits
+from worker.posting import Posting
 from worker.processor import Processor
 from worker.queue_links import Links, Queues
 from worker.servicebus import Sender, open_servicebus
@@ -153,13 +156,16 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
         InfrastructureFault,
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
-    completions = Completions(blobs, settings.results_container)
     leases = SessionLeases(pool, permits, identifiers, settings)
     sender = links.kept(Sender(links.servicebus, settings.queue))
-    endings = endings_of(blobs, sender, settings, settings.wait_in_hand_seconds, completions.committed)
+    posting = links.kept(Posting(links.servicebus, settings.webhooks_queue))
+    outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
+    completions = Completions(blobs, settings.results_container, outbox)
+    patience = settings.wait_in_hand_seconds
+    endings = endings_of(blobs, sender, settings, patience, on_told=completions.committed, outbox=outbox)
     services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits)
     queues = Queues(services, links)
-    duties = [services.cancellations.run, *queues.duties, completions.run]
+    duties = [services.cancellations.run, *queues.duties, completions.run, outbox.run]
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)

@@ -21,6 +21,7 @@ import structlog
 from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, read_manifest
 from worker.clock import now
 from worker.faults import AlreadyCommitted, BlobMissing
+from worker.outbox import Record, leave
 from worker.outcomes import outcomes, told
 from worker.watching import Finished, Progress
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from worker.batch import Store
+    from worker.outbox import Outbox
     from worker.outcomes import Outcome
 
 log = structlog.get_logger()
@@ -61,6 +63,7 @@ async def complete(store: Store, folder: Folder) -> bool:
     """Write the record if the batch is complete; whether it was this call that made it complete.
 
     Of all that ever call this for a batch, exactly one is told so, unless that one dies before it hears.
+    That it is to be told of is put into the outbox first, from where a worker takes it.
 
     Raises:
         BatchError: there is no such batch.
@@ -74,7 +77,9 @@ async def complete(store: Store, folder: Folder) -> bool:
     found = await outcomes(store, dict.fromkeys(ids, folder))
     if len(found) < len(ids):
         return False
-    return await _written(store, folder, _document(folder, found.values()))
+    document = _document(folder, found.values())
+    await leave(store, folder.container, Record(folder.batch, None, document["mark"]))
+    return await _written(store, folder, document)
 
 
 async def is_complete(store: Store, folder: Folder) -> bool:
@@ -132,8 +137,8 @@ class Completions:
     happens. A batch that many workers serve is looked for by each of them.
     """
 
-    def __init__(self, store: Store, container: str) -> None:
-        self._store, self._container = store, container
+    def __init__(self, store: Store, container: str, outbox: Outbox) -> None:
+        self._store, self._container, self._outbox = store, container, outbox
         self._noted: OrderedDict[str, _Noted] = OrderedDict()
         self._changed = asyncio.Event()
 
@@ -202,7 +207,10 @@ class Completions:
         noted.progress = noted.records = None  # jobs may have been added: they are counted anew
         if await complete(self._store, folder):
             log.info("batch_completed", batch=folder.batch)
-        return await read_completion(self._store, folder) is not None
+        record = await read_completion(self._store, folder)
+        if record:
+            await self._outbox.follow_up(folder.batch, None, str(record.get("mark")))
+        return record is not None
 
     def _forget(self) -> None:
         """The oldest first, when there are too many; and those of which nothing was heard for long."""

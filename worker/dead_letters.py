@@ -17,6 +17,7 @@ from worker.faults import JobRejected, ServiceFault
 from worker.job import Carried, carried, validate_job
 from worker.result import Error, Producer, Result
 from worker.strict_json import parse_json
+from worker.trace import own_trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -56,7 +57,7 @@ class Recorder:
         False when it has a result already, which then stands.
         """
         job_id, batch = letter.job
-        after = _after(letter.body)
+        after = _after(letter)
         if await self._endings.committer.is_committed(batch, job_id):
             await self._endings.follow_up(batch, job_id, after)
             return False
@@ -165,6 +166,7 @@ def result_of(letter: Seen, producer: Producer) -> Result:
         started_at=now,
         finished_at=now,
         trigger=taken_over.trigger,
+        trace=own_trace(letter.properties, batch, job_id),
         metadata=taken_over.metadata,
     )
 
@@ -189,13 +191,15 @@ def _document(body: bytes | None) -> Any:  # noqa: ANN401 - JSON is what it is
     return parse_json(body)
 
 
-def _after(body: bytes | None) -> After:
+def _after(letter: Seen) -> After:
     """What the job's end leads to; no steps of a job that is not valid."""
+    job_id, batch = letter.job
+    trace = own_trace(letter.properties, batch, job_id)
     try:
-        job = validate_job(_document(body))
+        job = validate_job(_document(letter.body))
     except JobRejected:
-        return After((), _carried(body).trigger)
-    return After(job.then, job.trigger)
+        return After((), _carried(letter.body).trigger, trace=trace)
+    return After(job.then, job.trigger, job.reply_to, trace)
 
 
 def _carried(body: bytes | None) -> Carried:

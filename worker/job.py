@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
+from worker.destinations import ReplyTo  # noqa: TC001 - pydantic reads it when the model is made
 from worker.faults import JobRejected
 from worker.filling import Wrong, expressions
 from worker.model import (
@@ -61,6 +62,7 @@ class Job(Model):
     cases: Cases | None = None
     collect: Annotated[tuple[FilePath, ...], Field(max_length=100)] = ()
     session: Session = Session()
+    reply_to: ReplyTo = ()
     trigger: Trigger | None = None
     then: Steps = ()
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from worker.cancelling import Cancellations
     from worker.committing import Committer
     from worker.delivery import Delivery
+    from worker.destinations import Destination
     from worker.endings import Endings
     from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Carried, Job
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from worker.steps import Step
     from worker.storing import Writes
     from worker.suspects import Company, Suspects
+    from worker.trace import Trace
     from worker.vitals import Vitals
 
 
@@ -71,6 +73,8 @@ class Attempt:
         deliveries: how often the job's messages came.
         faults: what went wrong before.
         then: the job's steps; none of a job that is not valid.
+        reply_to: who is to be told of its end; nobody of a job that is not valid.
+        trace: its own part of its sender's trace.
     """
 
     name: str
@@ -82,11 +86,13 @@ class Attempt:
     faults: tuple[str, ...]
     started_at: datetime
     then: tuple[Step, ...] = ()
+    reply_to: tuple[Destination, ...] = ()
+    trace: Trace | None = None
 
     @property
     def after(self) -> After:
         """What its end leads to."""
-        return After(self.then, self.carried.trigger)
+        return After(self.then, self.carried.trigger, self.reply_to, self.trace)
 
     def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
         """The attempt's result, finished now."""
@@ -101,6 +107,7 @@ class Attempt:
             started_at=self.started_at,
             finished_at=datetime.now(UTC),
             trigger=self.carried.trigger,
+            trace=self.trace,
             metadata=self.carried.metadata,
             **fields,
         )

@@ -18,6 +18,8 @@ from worker.delivery import Delivery
 from worker.settlement import History
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azure.servicebus import ServiceBusReceivedMessage
 
     from worker.settlement import Retry
@@ -40,7 +42,7 @@ class Outgoing:
 
     body: bytes
     message_id: str
-    properties: dict[str | bytes, Property] = field(default_factory=dict)
+    properties: Mapping[str, Property] = field(default_factory=dict)
     delay_seconds: float = 0
     content_type: str = "application/json"
     subject: str | None = None
@@ -233,7 +235,7 @@ def encoded(message: Outgoing) -> ServiceBusMessage:
         message_id=message.message_id,
         content_type=message.content_type,
         subject=message.subject,
-        application_properties=message.properties,
+        application_properties=dict[str | bytes, Property](message.properties.items()),
         scheduled_enqueue_time_utc=_later(message.delay_seconds),
     )
 

@@ -27,6 +27,7 @@ from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
 from worker.strict_json import parse_json
 from worker.suspects import MARKS_BEFORE_GIVING_UP
+from worker.trace import own_trace
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
@@ -75,7 +76,7 @@ class Processor:
                 return Retry(0, delivery.history.after_yield())
             with self._services.shares.held(delivery, attempt.batch):
                 job = validate_job(document)
-                attempt = replace(attempt, then=job.then)
+                attempt = replace(attempt, then=job.then, reply_to=job.reply_to)
                 return await self._settled(delivery, attempt, job)
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
@@ -84,6 +85,7 @@ class Processor:
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
         check_trigger(job.trigger, self._settings.max_chain_depth)
         self._services.inputs.check(job)
+        self._services.endings.announcements.check(job.reply_to)
         if delivery.delivery_count:
             await self._services.leases.fence(session_tag(job, delivery))
         if (delivery.redelivered or job.trigger) and await self._services.committer.confirm(
@@ -193,4 +195,5 @@ def _attempt(delivery: Delivery, document: object) -> Attempt:
         deliveries=delivery.history.copies + delivery.delivery_count + 1,
         faults=delivery.history.reasons,
         started_at=datetime.now(UTC),
+        trace=own_trace(delivery.properties, batch, job_id),
     )

@@ -9,6 +9,7 @@ from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.dead_letters import Recorder, Sweeper
 from worker.lanes import Lanes
+from worker.posting import Posting
 from worker.scout import Scout
 from worker.servicebus import Probe, Receiver, Sender
 from worker.several_queues import SeveralQueues
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from worker.lane import Lane
     from worker.lifecycle import Duty
 
-L = TypeVar("L", Browser, Probe, Receiver, Sender)
+L = TypeVar("L", Browser, Posting, Probe, Receiver, Sender)
 LINKS_OPENING = 16
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker import __version__
+from worker.outbox import Record, leave
 from worker.records import recorded_ids
 from worker.result import Error, Producer, Result
 
@@ -46,7 +47,9 @@ class Rejections:
     async def _record(self, one: Candidate) -> None:
         async with self._turns:
             if not await self._committer.confirm(one.batch, one.entry.id):
-                await self._committer.commit(rejection(one), f"rejected-{secrets.token_hex(6)}")
+                attempt = f"rejected-{secrets.token_hex(6)}"
+                await leave(self._store, self._folder.container, Record(one.batch, one.entry.id, attempt))
+                await self._committer.commit(rejection(one), attempt)
 
 
 def rejection(one: Candidate) -> Result:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from worker.trace import Trace  # noqa: TC001 - pydantic reads it when the model is made
 from worker.trigger import Trigger  # noqa: TC001 - pydantic reads it when the model is made
 
 Status = Literal[
@@ -188,6 +189,7 @@ class Result(Model):
     started_at: UtcTime
     finished_at: UtcTime
     trigger: Trigger | None = None
+    trace: Trace | None = None
     then: tuple[NextStep, ...] = ()
     metadata: dict[str, Any] = {}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from worker.destinations import Destination, parse_destinations, united
 from worker.lane import Lane, first_name, parse_lanes, subscription_of
 from worker.webhook_addresses import Network  # noqa: TC001 - pydantic reads it
 from worker.webhook_signing import keys_of
@@ -59,10 +60,15 @@ def _authorities(value: str) -> str:
     return value
 
 
+def _destinations(value: object) -> object:
+    return parse_destinations(value) if isinstance(value, str) else value
+
+
 def _no_slash(value: str) -> str:
     return value.rstrip("/")
 
 
+Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_destinations)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
@@ -122,8 +128,16 @@ class ClientSettings(WebhookSettings):
         "inputs",
     )
     results_container: str = "results"
+    events_to: Destinations = ()
+    event_destinations: Destinations = ()
+    event_source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] = "/jsworker"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def allowed_destinations(self) -> tuple[Destination, ...]:
+        """Where jobs may have their events sent, webhooks aside, for which their hosts are looked at."""
+        return united(self.events_to, self.event_destinations)
 
     @property
     def lanes(self) -> tuple[Lane, ...]:

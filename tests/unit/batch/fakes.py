@@ -136,7 +136,7 @@ class MemoryQueue:
         for message in messages:
             self.sent += 1
             self.messages.setdefault(message.message_id, message.body)
-            self.properties.setdefault(message.message_id, dict(message.properties))
+            self.properties.setdefault(message.message_id, dict[str | bytes, Any](message.properties.items()))
 
 
 class MemoryBrowser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,11 @@ class FakeBlobs:
             found = sorted(name for name in self._account.blobs if name.startswith(f"{container}/{prefix}"))
         for name in found:
             yield name.partition("/")[2]
+
+    async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
+        """All of them, but for a time long ago: nothing here has an age."""
+        is_long_ago = than < datetime.now(UTC) - timedelta(days=1)
+        return [] if is_long_ago else [name async for name in self.names(container, prefix)]
 
     async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
         async with self._calls.call("leased"):

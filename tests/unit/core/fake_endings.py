@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.unit.core.fake_queue import FakeChildren
+from tests.unit.core.fake_queue import FakeChildren, FakePost
+from worker.announcing import Announcements
 from worker.chains import Chains
 from worker.endings import Endings
+from worker.outbox import Outbox, Sending
+from worker.settings import ClientSettings
 from worker.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -15,10 +18,25 @@ if TYPE_CHECKING:
     from tests.unit.core.fake_queue import Queue
     from worker.committing import Committer
 
+PATIENCE_SECONDS = 5
+
 
 def endings(
-    committer: Committer, blobs: FakeBlobs, queue: Queue, calls: Calls, patience: float = 5
+    committer: Committer,
+    blobs: FakeBlobs,
+    queue: Queue,
+    calls: Calls,
+    settings: ClientSettings | None = None,
 ) -> Endings:
     """As ``worker.children`` does it."""
-    chains = Chains(Shelf(blobs, patience), "results", 1000)
-    return Endings(committer, chains, FakeChildren(queue, calls), patience)
+    chains = Chains(Shelf(blobs, PATIENCE_SECONDS), "results", 1000)
+    settings = settings or ClientSettings()
+    outbox = Outbox(blobs, "results", Sending(FakePost(queue, calls), Announcements(settings)))
+    return Endings(
+        committer,
+        chains,
+        FakeChildren(queue, calls),
+        PATIENCE_SECONDS,
+        announcements=Announcements(settings),
+        outbox=outbox,
+    )

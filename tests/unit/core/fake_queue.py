@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tests.unit.core.calls import Calls
     from worker.local.broker.duplicates import DuplicateWindow
     from worker.local.broker.values import Message
+    from worker.outbox import Parcel
     from worker.settlement import Settlement
+    from worker.trace import Trace
 
 RECEIVE_SECONDS = 4.0
 
@@ -34,6 +36,7 @@ class Sent:
     body: bytes | None
     message_id: str
     history: History = field(default_factory=History)
+    properties: dict[str, str] = field(default_factory=dict)
 
 
 class Queue:
@@ -43,6 +46,7 @@ class Queue:
         sent: every message there has been, by the number it got first.
         settled: the settlements that were carried out, by that number and delivery count.
         duplicates: the ids accepted of late, where the queue detects duplicates.
+        posted: the events sent to wherever they were to go.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Queue:
         self.sent: dict[int, Sent] = {}
         self.settled: list[tuple[int, int, Settlement]] = []
         self.duplicates = duplicates
+        self.posted: list[Parcel] = []
         self._changed = asyncio.Event()
 
     def send(self, sent: Sent, delay: float = 0) -> int:
@@ -111,10 +116,21 @@ class FakeChildren:
     def __init__(self, queue: Queue, calls: Calls) -> None:
         self._queue, self._calls = queue, calls
 
-    async def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    async def send(self, messages: Sequence[tuple[str, bytes]], trace: Trace | None) -> None:
         async with self._calls.call("send_children"):
             for message_id, body in messages:
-                self._queue.send(Sent(body, message_id))
+                self._queue.send(Sent(body, message_id, properties=trace.fields() if trace else {}))
+
+
+class FakePost:
+    """One process's sending of events."""
+
+    def __init__(self, queue: Queue, calls: Calls) -> None:
+        self._queue, self._calls = queue, calls
+
+    async def post(self, parcel: Parcel) -> None:
+        async with self._calls.call("post"):
+            self._queue.posted.append(parcel)
 
 
 @dataclass(frozen=True)
@@ -167,6 +183,7 @@ class FakeReceiver:
             delivery_count=held.delivery_count,
             history=replace(sent.history, origin=sent.history.origin or number),
             lock_seconds=lock_seconds,
+            properties=sent.properties,
             handle=held,
         )
 

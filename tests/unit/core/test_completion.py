@@ -24,6 +24,7 @@ from worker.completion import (
     read_completion,
 )
 from worker.faults import InfrastructureFault
+from worker.outbox import Outbox
 from worker.progress import Progress
 from worker.result import Producer, Result
 
@@ -59,7 +60,7 @@ class Worker:
     """What of a worker commits results and looks for complete batches."""
 
     def __init__(self, blobs: FakeBlobs) -> None:
-        self.completions = Completions(blobs, "results")
+        self.completions = Completions(blobs, "results", Outbox(blobs, "results"))
         progress = Progress(blobs, "results")
         self.committer = Committer(blobs, "results", progress, 5, self.completions.committed)
 

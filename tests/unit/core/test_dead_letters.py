@@ -43,7 +43,7 @@ class Graveyard:
         calls = calls or Calls()
         blobs = FakeBlobs(self.account, calls)
         committer = Committer(blobs, "results", Progress(blobs, "results"), patience)
-        ends = endings(committer, blobs, self.queue, calls, patience)
+        ends = endings(committer, blobs, self.queue, calls)
         return Sweeper(FakeBrowser(self.queue, calls), Recorder(ends, "here"))
 
     def result(self, job_id: str, batch: str = "default") -> Result:

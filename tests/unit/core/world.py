@@ -75,7 +75,7 @@ class Process:
             inputs=InputFetcher(self.blobs, self.settings),
             leases=self.leases,
             committer=self.committer,
-            endings=endings(self.committer, self.blobs, world.queue, self.calls),
+            endings=endings(self.committer, self.blobs, world.queue, self.calls, settings=self.settings),
             breaker=Breaker("services", self.vitals),
             company=Company(),
             suspects=Suspects(self.blobs, container),

@@ -1,0 +1,280 @@
+"""The outbox: what is to be sent once a result, or the record of a complete batch, stands.
+
+The messages are written beside the results before the commit, under the name of the attempt. After it they
+are sent and the record is deleted. A worker that dies between leaves the record, and each worker looks for
+such: it sends what belongs to the attempt that was committed, and drops what does not. So each message is
+sent at least once, and none of an attempt that came to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from worker.destinations import Destination
+from worker.faults import AlreadyCommitted, BlobMissing, ServiceFault
+from worker.result import Result, result_blob
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from worker.inputs import Content
+
+log = structlog.get_logger()
+PREFIX = "_outbox/"
+BATCH = "_batch"
+LOOK_SECONDS = 10.0
+YOUNG_SECONDS = 30.0  # whoever wrote it is about to send it
+FORGOTTEN = timedelta(days=14)  # of an attempt that neither ended nor gave way to another
+SEND_SECONDS = 10.0  # of those in whose way it is; what takes longer is sent by the look
+MOST_BYTES = 16 << 20
+MOST_COMMIT_BYTES = 64 << 20
+MOST_AT_ONCE = 500
+
+
+class Keeps(Protocol):
+    """What is needed to keep a record; see ``worker.blobs.Blobs``."""
+
+    async def create(self, blob: str, data: bytes) -> str: ...  # noqa: D102 - the adapter says
+
+
+class Store(Keeps, Protocol):
+    """What is needed of the blob store besides."""
+
+    async def read(self, blob: str, *, limit: int) -> Content: ...  # noqa: D102
+
+    async def metadata(self, blob: str) -> dict[str, str]: ...  # noqa: D102
+
+    async def delete(self, blob: str) -> None: ...  # noqa: D102
+
+    def names(self, container: str, prefix: str) -> AsyncIterator[str]: ...  # noqa: D102
+
+    async def older(self, container: str, prefix: str, than: datetime) -> list[str]: ...  # noqa: D102
+
+
+class Post(Protocol):
+    """Sends a message to where it is to go; see ``worker.posting.Posting``."""
+
+    async def post(self, parcel: Parcel) -> None: ...  # noqa: D102 - the adapter says
+
+
+class Tells(Protocol):
+    """Who is told of what; see ``worker.announcing.Announcements``."""
+
+    def of_job(self, result: Result, attempt: str, reply_to: tuple[Destination, ...]) -> Record | None: ...  # noqa: D102
+
+    def of_batch(self, record: dict[str, Any]) -> Record | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What a worker sends with."""
+
+    post: Post
+    tells: Tells
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A message to send, by its destination."""
+
+    destination: Destination
+    message_id: str
+    body: str
+    content_type: str = "application/json"
+    subject: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is to be sent on behalf of one attempt at one job, or of one record of a complete batch.
+
+    Attributes:
+        job: None for a batch.
+        mark: the attempt's name, or the mark of the record.
+        parcels: None of one that was left by a command: the worker that finds it tells those that it knows.
+    """
+
+    batch: str
+    job: str | None
+    mark: str
+    parcels: tuple[Parcel, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its blob, in the results container."""
+        return f"{prefix_of(self.batch, self.job)}{self.mark}.json"
+
+    def encoded(self) -> bytes:
+        """As it is stored."""
+        parcels = self.parcels and [
+            {**asdict(parcel), "destination": parcel.destination.model_dump(exclude_none=True)}
+            for parcel in self.parcels
+        ]
+        return json.dumps({"version": 1, "parcels": parcels}).encode()
+
+
+def prefix_of(batch: str, job: str | None) -> str:
+    """What the names of a job's records, or of a batch's, begin with."""
+    return f"{PREFIX}{batch}/{job or BATCH}/"
+
+
+def decoded(name: str, data: bytes) -> Record:
+    """A record as it was stored.
+
+    Raises:
+        ValueError: somebody else wrote it.
+    """
+    try:
+        _, batch, job, mark = name.removesuffix(".json").split("/")
+        found = json.loads(data)["parcels"]
+        parcels = None if found is None else tuple(_parcel(fields) for fields in found)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"is no record of this version: {error!r}") from error
+    return Record(batch, None if job == BATCH else job, mark, parcels)
+
+
+def _parcel(fields: dict[str, Any]) -> Parcel:
+    return Parcel(**{**fields, "destination": Destination.model_validate(fields["destination"])})
+
+
+async def leave(store: Keeps, container: str, record: Record) -> None:
+    """Keep a record, before its commit, for a worker to send; done too when it is there."""
+    try:
+        await store.create(f"{container}/{record.name}", record.encoded())
+    except AlreadyCommitted:
+        return  # this very write, whose first answer was lost: the name is the attempt's own
+
+
+class Outbox:
+    """Keeps and sends records.
+
+    Args:
+        store: the blobs.
+        container: of the results.
+        sending: how a worker sends; None of a command, which leaves that to workers.
+    """
+
+    def __init__(self, store: Store, container: str, sending: Sending | None = None) -> None:
+        self._store, self._container, self._sending = store, container, sending
+        self._troubles: dict[str, str] = {}
+
+    async def put(self, record: Record) -> None:
+        """Keep a record, before the commit that it belongs to; done too when it is there."""
+        await leave(self._store, self._container, record)
+
+    async def send(self, record: Record) -> None:
+        """Send what belongs to a commit that stands; where that fails it stays for later. Raises no fault."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._sent(record)
+        except (ServiceFault, TimeoutError) as error:
+            self._tell(record.name, str(error) or "it takes too long")
+
+    async def follow_up(self, batch: str, job: str | None, committed: str) -> None:
+        """Send what a job or batch has left, by the attempt or mark that was committed."""
+        names = [name async for name in self._store.names(self._container, prefix_of(batch, job))]
+        for name in names:
+            record = await self._read(name)
+            if record and record.mark == committed:
+                await self.send(record)
+            elif record:
+                await self.drop(record)
+
+    async def drop(self, record: Record) -> None:
+        """Forget what belongs to no commit."""
+        await self._store.delete(f"{self._container}/{record.name}")
+
+    async def run(self) -> None:
+        """Look every few seconds for what was left behind. Ends when cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - jobs must go on, and the next look may fare better
+                self._tell(PREFIX, str(error) or repr(error))
+            else:
+                self._troubles.pop(PREFIX, None)
+
+    async def look(self) -> None:
+        """Deal with the records that are old enough; a destination that fails does not keep the others.
+
+        Raises:
+            ServiceFault: of the blob store.
+        """
+        before = datetime.now(UTC) - timedelta(seconds=YOUNG_SECONDS)
+        names = await self._store.older(self._container, PREFIX, before)
+        for name in names[:MOST_AT_ONCE]:
+            record = await self._read(name)
+            if record is not None:
+                await self._deal(record)
+        if names:
+            await self._forget()
+
+    async def _deal(self, record: Record) -> None:
+        committed = await self._committed(record)
+        if committed == record.mark:
+            await self.send(record)
+        elif committed is not None:
+            await self.drop(record)
+
+    async def _forget(self) -> None:
+        for name in await self._store.older(self._container, PREFIX, datetime.now(UTC) - FORGOTTEN):
+            log.warning("outbox_record_dropped", record=name, reason="nothing was committed in all the time")
+            await self._store.delete(f"{self._container}/{name}")
+
+    async def _committed(self, record: Record) -> str | None:
+        """The attempt, or the mark, that was committed; None while there is none."""
+        try:
+            if record.job is not None:
+                return (await self._store.metadata(self._commit_of(record))).get("attempt", "")
+            content = await self._store.read(self._commit_of(record), limit=MOST_COMMIT_BYTES)
+        except BlobMissing:
+            return None
+        return str(json.loads(content.data).get("mark"))
+
+    async def _told_of(self, record: Record, tells: Tells) -> tuple[Parcel, ...]:
+        """What a command has left for a worker to put together."""
+        content = await self._store.read(self._commit_of(record), limit=MOST_COMMIT_BYTES)
+        if record.job is None:
+            whole = tells.of_batch(json.loads(content.data))
+        else:
+            whole = tells.of_job(Result.model_validate_json(content.data), record.mark, ())
+        return (whole and whole.parcels) or ()
+
+    def _commit_of(self, record: Record) -> str:
+        name = result_blob(record.batch, record.job) if record.job else f"{record.batch}/_batch/complete.json"
+        return f"{self._container}/{name}"
+
+    async def _sent(self, record: Record) -> None:
+        if self._sending is None:
+            return
+        parcels = record.parcels
+        for parcel in await self._told_of(record, self._sending.tells) if parcels is None else parcels:
+            await self._sending.post.post(parcel)
+        await self.drop(record)
+        self._troubles.pop(record.name, None)
+
+    async def _read(self, name: str) -> Record | None:
+        """A record; None when somebody else has dealt with it, or made it up."""
+        try:
+            content = await self._store.read(f"{self._container}/{name}", limit=MOST_BYTES)
+            return decoded(name, content.data)
+        except BlobMissing:
+            return None
+        except ValueError as error:
+            self._tell(name, str(error))
+            return None
+
+    def _tell(self, name: str, reason: str) -> None:
+        """Once, and again when the reason changes."""
+        if self._troubles.get(name) != reason:
+            log.warning("events_postponed", record=name, reason=reason)
+        self._troubles[name] = reason
