@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from worker.admission import Admissions
 from worker.blobs import open_blobs
 from worker.breaker import Breaker
 from worker.browsing import Browser
@@ -76,7 +77,7 @@ class Client:
 async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
     """Connect to the queue and the blobs."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         sender = Sender(servicebus, settings.queue)
@@ -88,7 +89,7 @@ async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
 async def open_browser(settings: ClientSettings) -> AsyncIterator[Browser]:
     """Connect to the queue, only to look at it."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         browser = Browser(servicebus, settings.queue)
         stack.push_async_callback(browser.close)
@@ -99,7 +100,7 @@ async def open_browser(settings: ClientSettings) -> AsyncIterator[Browser]:
 async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLetterTools]:
     """Connect to the queue, its dead letters and the blobs."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         sender = Sender(servicebus, settings.queue)
@@ -132,7 +133,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     await stack.enter_async_context(serve_health(vitals, settings.health_port))
-    credential = await _credential(settings, stack)
+    credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential))
     pool = await stack.enter_async_context(open_sessions(settings, credential))
     links = _Links(await stack.enter_async_context(open_servicebus(settings, credential)))
@@ -219,12 +220,13 @@ def _services(
         company=Company(),
         suspects=Suspects(blobs, container),
         cancellations=Cancellations(blobs, container),
+        admissions=Admissions(blobs, container),
         vitals=vitals,
         settings=settings,
     )
 
 
-async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncTokenCredential | None:
+async def credential_for(settings: ClientSettings, stack: AsyncExitStack) -> AsyncTokenCredential | None:
     """One credential for all services, or None when each of them has a key."""
     keys = [settings.servicebus_connection_string, settings.storage_connection_string]
     if isinstance(settings, WorkerSettings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from azure.servicebus import ServiceBusSubQueue
 
@@ -13,7 +13,7 @@ from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from datetime import datetime
 
     from azure.servicebus import ServiceBusReceivedMessage
@@ -95,7 +95,14 @@ def seen(message: ServiceBusReceivedMessage) -> Seen:
         history=history_of(message),
         reason=_text(properties.get(b"DeadLetterReason")),
         description=_text(properties.get(b"DeadLetterErrorDescription")),
+        properties=_own(properties),
     )
+
+
+def _own(properties: Mapping[Any, object]) -> dict[str, str]:
+    """The properties that are this project's, as text."""
+    pairs = ((_text(key), _text(value)) for key, value in properties.items())
+    return {key: value for key, value in pairs if key and value is not None and key.startswith("jsworker-")}
 
 
 def _scheduled_at(message: ServiceBusReceivedMessage) -> datetime | None:

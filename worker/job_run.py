@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from worker.admission import Admissions
     from worker.breaker import Breaker
     from worker.cancelling import Cancellations
     from worker.committing import Committer
@@ -50,6 +51,7 @@ class Services:
     company: Company
     suspects: Suspects
     cancellations: Cancellations
+    admissions: Admissions
     vitals: Vitals
     settings: WorkerSettings
 

@@ -35,12 +35,16 @@ SHORT_LIFE = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to send: ``message_id`` is what duplicate detection goes by."""
+    """A message to send: ``message_id`` is what duplicate detection goes by.
+
+    It becomes visible at once, after a delay, or at a time.
+    """
 
     body: bytes
     message_id: str
     properties: dict[str | bytes, Property] = field(default_factory=dict)
     delay_seconds: float = 0
+    visible_at: datetime | None = None
 
 
 def with_history(message: Outgoing, history: History) -> Outgoing:
@@ -208,11 +212,11 @@ def _is_text(value: Property) -> bool:
 
 def encoded(message: Outgoing) -> ServiceBusMessage:
     """A message of our own as the client wants it."""
-    later = datetime.now(UTC) + timedelta(seconds=message.delay_seconds)
+    later = message.visible_at or datetime.now(UTC) + timedelta(seconds=message.delay_seconds)
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,
         content_type="application/json",
         application_properties=message.properties,
-        scheduled_enqueue_time_utc=later if message.delay_seconds else None,
+        scheduled_enqueue_time_utc=later if message.delay_seconds or message.visible_at else None,
     )

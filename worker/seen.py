@@ -9,6 +9,7 @@ from worker.job import job_of
 from worker.settlement import History
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 State = Literal["active", "scheduled", "deferred"]
@@ -30,6 +31,7 @@ class Seen:
         history: what scheduled copies carry along.
         reason: of a dead letter, in the words of who made it: the worker, the broker or an operator.
         description: of a dead letter, as above.
+        properties: those of the application that are text and of this project.
     """
 
     sequence_number: int
@@ -43,6 +45,7 @@ class Seen:
     history: History = field(default_factory=History)
     reason: str | None = None
     description: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> int:

@@ -79,5 +79,9 @@ class History:
         """The job waited in vain; no attempt is spent."""
         return self._copied(reason)
 
+    def after_turn(self) -> History:
+        """It was not the job's turn yet, which is no fault of anybody."""
+        return replace(self, copies=self.copies + 1)
+
     def _copied(self, reason: str) -> History:
         return replace(self, copies=self.copies + 1, reasons=(*self.reasons, reason[:200])[-10:])

@@ -26,6 +26,7 @@ _COMMANDS = {
     "cancel": "End a batch, or one job, without running what has not run.",
     "deadletters": "Look at dead letters, run their jobs again, or remove them.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
+    "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs, results or cases files.",
     "version": "Print the version.",
