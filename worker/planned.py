@@ -58,6 +58,11 @@ class Planned:
         return self.schedule.batch
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What the properties of its messages say: the schedule's name and the planned time."""
+        return self.schedule.name, written(self.planned_at)
+
+    @property
     def job_id(self) -> str:
         """Of the job: the same for all messages of one run."""
         time = compact(self.planned_at)

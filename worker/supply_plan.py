@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
-from worker.instants import written
 from worker.planned import GROUP, PLANNED_AT, SCHEDULE, Planned
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def plan(file: SchedulesFile, seen: Sequence[Seen], now: datetime, horizon: time
     for schedule in file.schedules:
         if schedule.enabled:
             made.send.extend(run for run in upcoming(schedule, now, horizon) if run.message_id not in ids)
-            made.past.extend(run for run in last_due(schedule, now) if key(run) not in runs)
+            made.past.extend(run for run in last_due(schedule, now) if run.key not in runs)
     made.send.sort(key=lambda run: run.due_at)
     return made
 
@@ -70,14 +69,9 @@ def upcoming(schedule: Schedule, now: datetime, horizon: timedelta) -> Iterator[
 def last_due(schedule: Schedule, now: datetime) -> Iterator[Planned]:
     """The last run that was due, if there is one that may still start."""
     window = timedelta(seconds=schedule.misfire_window_seconds)
-    runs = (Planned(schedule, moment) for moment in schedule.times.before(now))
+    runs = (Planned(schedule, moment) for moment in schedule.times.before(now + timedelta.resolution))
     recent = takewhile(lambda run: run.planned_at > now - window, runs)
     return islice((run for run in recent if now - window < run.due_at <= now), 1)
-
-
-def key(run: Planned) -> Run:
-    """What the messages of one run have in common."""
-    return run.schedule.name, written(run.planned_at)
 
 
 def run_of(message: Seen) -> Run:

@@ -19,7 +19,7 @@ from worker.faults import BlobMissing, BlobTooLarge
 from worker.planned import GROUP
 from worker.report import MAX_RESULT_BYTES
 from worker.result import Result, result_blob
-from worker.supply_plan import Plan, key, missing, plan, run_of
+from worker.supply_plan import Plan, missing, plan, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -155,7 +155,7 @@ class Supply:
         made, wanted = await self.planned(file, horizon)
         gone = await self._cancels.cancel([message.sequence_number for message in made.cancel])
         begun = {run_of(message) for message in made.cancel if message.sequence_number in gone}
-        send = [run for run in made.send if key(run) not in begun]  # the old one runs, or was taken back
+        send = [run for run in made.send if run.key not in begun]  # the old one runs, or was taken back
         await self.send(file, wanted.late, "~late")
         await self.send(file, send)
         lost = await self._send_swallowed(file, send) if send else []
