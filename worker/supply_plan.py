@@ -25,7 +25,8 @@ class Plan:
     """What is to be done.
 
     Attributes:
-        cancel: scheduled messages of this group that nobody wants any more.
+        cancel: scheduled messages of this group that nobody wants any more, or that are there twice, since
+            the queue detects no duplicates.
         send: runs to come that are not in the queue, the next one first.
         past: of each schedule the last run that was due, if it is not in the queue and may still start.
     """
@@ -38,6 +39,7 @@ class Plan:
 def plan(file: SchedulesFile, seen: Sequence[Seen], now: datetime, horizon: timedelta) -> Plan:
     """What is to be done so that the queue holds what becomes due before the horizon."""
     made = Plan(cancel=[message for message in seen if is_unwanted(file, message)])
+    made.cancel.extend(_surplus(message for message in seen if not is_unwanted(file, message)))
     ids, runs = {message_id(message) for message in seen}, {run_of(message) for message in seen}
     for schedule in file.schedules:
         if schedule.enabled:
@@ -56,6 +58,16 @@ def is_unwanted(file: SchedulesFile, message: Seen) -> bool:
         return False
     schedule = file.find(message.properties.get(SCHEDULE, ""))
     return not (schedule and schedule.enabled and message_id(message).endswith(f"/{schedule.digest}"))
+
+
+def _surplus(seen: Iterable[Seen]) -> Iterator[Seen]:
+    """What is scheduled twice: all schedulers leave the same one."""
+    kept: set[str] = set()
+    for message in sorted(seen, key=lambda message: message.sequence_number):
+        if message.state == "scheduled" and not message.history.copies:
+            if message_id(message) in kept:
+                yield message
+            kept.add(message_id(message))
 
 
 def upcoming(schedule: Schedule, now: datetime, horizon: timedelta) -> Iterator[Planned]:

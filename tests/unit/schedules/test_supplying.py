@@ -146,6 +146,19 @@ async def test_a_run_is_made_up_for_within_its_window_and_if_its_schedule_says_s
     assert (await scheduler.sync(file({"name": "t"} | schedule), HORIZON)).skipped == []
 
 
+async def test_a_queue_that_detects_no_duplicates_is_rid_of_them(
+    queue: ScheduledQueue, blobs: MemoryBlobs
+) -> None:
+    first, second = supply(queue, blobs), supply(queue, blobs)
+    await first.sync(file(TICK), HORIZON)
+    messages = [message for message, _ in queue.held.values()]
+    queue.ids.clear()
+    await queue.send(messages)
+    assert len(queue.held) == 8
+    await asyncio.gather(*(each.sync(file(TICK), HORIZON) for each in (first, second)))
+    assert list(queue.held) == [1, 2, 3, 4]
+
+
 async def test_a_dry_run_changes_nothing(queue: ScheduledQueue, blobs: MemoryBlobs) -> None:
     _, wanted = await supply(queue, blobs).planned(file(TICK), HORIZON)
     assert (len(wanted.sent), queue.sent) == (4, [])
