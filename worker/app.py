@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.admission import Admissions
 from worker.announcing import Announcements
 from worker.blobs import open_blobs
 from worker.breaker import Breaker
@@ -84,7 +85,7 @@ class Client:
 async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
     """Connect to the queue and the blobs."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         sender = Sender(servicebus, settings.queue)
@@ -96,7 +97,7 @@ async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
 async def open_browser(settings: ClientSettings) -> AsyncIterator[Browsers]:
     """Connect to the queues, only to look at them."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         browsers = Browsers([Browser(servicebus, name) for name in settings.queue_names])
         stack.push_async_callback(browsers.close)
@@ -107,7 +108,7 @@ async def open_browser(settings: ClientSettings) -> AsyncIterator[Browsers]:
 async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLetterTools]:
     """Connect to the queues, their dead letters and the blobs."""
     async with AsyncExitStack() as stack:
-        credential = await _credential(settings, stack)
+        credential = await credential_for(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         senders = {
@@ -144,7 +145,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     await stack.enter_async_context(serve_health(vitals, settings.health_port))
-    credential = await _credential(settings, stack)
+    credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential))
     pool = await stack.enter_async_context(open_sessions(settings, credential))
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
@@ -196,13 +197,14 @@ def _services(  # noqa: PLR0913 - wiring
         company=Company(),
         suspects=Suspects(blobs, container),
         cancellations=Cancellations(blobs, container),
+        admissions=Admissions(blobs, container),
         vitals=vitals,
         settings=settings,
         shares=Shares(settings.fair_lookahead, lambda: permits.limit, settings.beyond),
     )
 
 
-async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncTokenCredential | None:
+async def credential_for(settings: ClientSettings, stack: AsyncExitStack) -> AsyncTokenCredential | None:
     """One credential for all services, or None when each of them has a key."""
     keys = [settings.servicebus_connection_string, settings.storage_connection_string]
     if isinstance(settings, WorkerSettings):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from worker.admission import Admissions
     from worker.breaker import Breaker
     from worker.cancelling import Cancellations
     from worker.committing import Committer
@@ -57,6 +58,7 @@ class Services:
     company: Company
     suspects: Suspects
     cancellations: Cancellations
+    admissions: Admissions
     vitals: Vitals
     settings: WorkerSettings
     shares: Shares = field(default_factory=Shares)

@@ -38,7 +38,10 @@ SHORT_LIFE = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to send: ``message_id`` is what duplicate detection goes by."""
+    """A message to send: ``message_id`` is what duplicate detection goes by.
+
+    It becomes visible at once, after a delay, or at a time.
+    """
 
     body: bytes
     message_id: str
@@ -46,6 +49,7 @@ class Outgoing:
     delay_seconds: float = 0
     content_type: str = "application/json"
     subject: str | None = None
+    visible_at: datetime | None = None
 
 
 def with_history(message: Outgoing, history: History) -> Outgoing:
@@ -236,7 +240,7 @@ def encoded(message: Outgoing) -> ServiceBusMessage:
         content_type=message.content_type,
         subject=message.subject,
         application_properties=dict[str | bytes, Property](message.properties.items()),
-        scheduled_enqueue_time_utc=_later(message.delay_seconds),
+        scheduled_enqueue_time_utc=message.visible_at or _later(message.delay_seconds),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from worker.admission import Later, Refused
 from worker.cancelling import JobCancelled
 from worker.ended import TOO_DEEP
 from worker.faults import (
@@ -99,6 +100,8 @@ class Processor:
             return await self._give_up(delivery, spent, "infrastructure_failed", reason)
         if delivery.delivery_count >= DELIVERIES_BEFORE_A_COPY:
             return Retry(0, delivery.history.after_wait("handed back many times"))
+        if (refused := await self._refused(delivery, attempt, job)) is not None:
+            return refused
         try:
             async with self._services.cancellations.stopping(job.batch, job.id):
                 result = await self._run(delivery, attempt, job)
@@ -110,6 +113,29 @@ class Processor:
         self._breaker.worked(str(delivery.origin))
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()
+
+    async def _refused(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement | None:
+        """What becomes of a schedule's run that may not start, or not now."""
+        scheduled = job.trigger.schedule if job.trigger else None
+        is_wanted_again = bool(delivery.history.replaces)
+        if (
+            scheduled is None
+            or is_wanted_again
+            or self._services.cancellations.is_cancelled(job.batch, job.id)
+        ):
+            return None
+        verdict = await self._services.admissions.admit(
+            job.batch, job.id, scheduled, is_new=not delivery.history.attempts
+        )
+        match verdict:
+            case Refused(code, message):
+                result = attempt.result("cancelled", self._settings, error=Error(code=code, message=message))
+                await self._services.committer.commit(result, attempt.name)
+                log.info("run_refused", code=code, schedule=scheduled.name)
+                return Complete()
+            case Later(seconds):
+                return Retry(seconds, delivery.history.after_turn())
+        return None
 
     async def _hopeless(self, delivery: Delivery, job: Job) -> Error | None:
         """Why the job is not to be tried again, if so."""

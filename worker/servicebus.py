@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azure.servicebus import ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient
@@ -228,17 +228,20 @@ async def _carried_out(
 
 @asynccontextmanager
 async def open_servicebus(
-    settings: ClientSettings, credential: AsyncTokenCredential | None
+    settings: ClientSettings, credential: AsyncTokenCredential | None, *, retry_total: int = 3
 ) -> AsyncIterator[ServiceBusClient]:
-    """Connect to the namespace of the settings: by connection string, else with the credential."""
+    """Connect to the namespace of the settings: by connection string, else with the credential.
+
+    The SDK repeats a call that fails up to ``retry_total`` times.
+    """
+    options: dict[str, Any] = {"retry_total": retry_total}
     secret = settings.servicebus_connection_string
-    context = (
-        ssl.create_default_context()
-    )  # else each link loads the certificates for itself, 0.7 MB and 25 ms
+    # else each link loads the certificates for itself, 0.7 MB and 25 ms
+    options["ssl_context"] = ssl.create_default_context()
     if secret:
-        client = ServiceBusClient.from_connection_string(secret.get_secret_value(), ssl_context=context)
+        client = ServiceBusClient.from_connection_string(secret.get_secret_value(), **options)
     else:
         namespace = settings.servicebus_namespace or ""
-        client = ServiceBusClient(namespace, credential, ssl_context=context)  # type: ignore[arg-type] # one of them is set
+        client = ServiceBusClient(namespace, credential, **options)  # type: ignore[arg-type] # one of them is set
     async with client:
         yield client

@@ -90,5 +90,9 @@ class History:
         """The message goes to the end of its queue, to let another batch pass."""
         return replace(self, copies=self.copies + 1, yields=self.yields + 1)
 
+    def after_turn(self) -> History:
+        """It was not the job's turn yet, which is no fault of anybody."""
+        return replace(self, copies=self.copies + 1)
+
     def _copied(self, reason: str) -> History:
         return replace(self, copies=self.copies + 1, reasons=(*self.reasons, reason[:200])[-10:])

@@ -6,10 +6,11 @@ for, on the first delivery as well.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from worker.instants import check_instant
 from worker.model import Model
 from worker.names import NAME, check_name
 
@@ -51,6 +52,34 @@ class StepTrigger(Model):
     fan_in: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] | None = None
 
 
+Instant = Annotated[str, AfterValidator(check_instant)]
+Overlap = Literal["allow", "skip", "queue", "replace"]
+Misfire = Literal["run_once", "skip"]
+WindowSeconds = Annotated[int, Field(ge=1, le=30 * 86_400)]
+
+
+class Scheduled(Model):
+    """Which run of which schedule a job is; times are as in RFC 3339, in UTC.
+
+    Attributes:
+        due_at: the planned time and its jitter: when the job was to become visible.
+        run: the number of the run, from 1; 0 for one that was started by hand.
+        misfire_window_seconds: how late it may start.
+        next_at: the schedule's next planned time.
+        manual: it was not the schedule's own time that made it.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    planned_at: Instant
+    due_at: Instant
+    run: Annotated[int, Field(ge=0)]
+    overlap: Overlap = "allow"
+    misfire: Misfire = "run_once"
+    misfire_window_seconds: WindowSeconds = 3600
+    next_at: Instant | None = None
+    manual: Literal["trigger", "backfill"] | None = None
+
+
 class Trigger(Model):
     """Where a job comes from; carried by the job and by its result.
 
@@ -60,3 +89,4 @@ class Trigger(Model):
     depth: Annotated[int, Field(ge=0, le=MOST_DEPTH)] = 0
     step: StepTrigger | None = None
     refused: Refusal | None = None
+    schedule: Scheduled | None = None

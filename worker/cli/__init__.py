@@ -27,6 +27,7 @@ _COMMANDS = {
     "deadletters": "Look at dead letters, run their jobs again, or remove them.",
     "webhooks": "Look at events that webhooks did not take, send them again, or try a webhook.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
+    "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs, results or cases files.",
     "version": "Print the version.",

@@ -23,6 +23,7 @@ from worker.faults import ServiceFault
 from worker.local.supervised import StackError
 from worker.names import NAME
 from worker.report import printable
+from worker.schedules_file import SchedulesError
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -76,7 +77,15 @@ def failures() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise _failure(_first(group)) from group
-    except (BatchError, CasesError, SettingsError, ServiceFault, StackError, OSError) as error:
+    except (
+        BatchError,
+        CasesError,
+        SchedulesError,
+        SettingsError,
+        ServiceFault,
+        StackError,
+        OSError,
+    ) as error:
         raise _failure(error) from error
 
 
@@ -152,7 +161,7 @@ def _failure(error: BaseException) -> BaseException:
     match error:
         case SettingsError():
             return Misused(str(error))
-        case BatchError() | CasesError() | ServiceFault() | StackError():
+        case BatchError() | CasesError() | SchedulesError() | ServiceFault() | StackError():
             return Failure(str(error))
         case OSError() if error.errno is not None and error.errno != errno.EPIPE:
             return Failure(f"{error.filename or 'I/O'}: {error.strerror}")

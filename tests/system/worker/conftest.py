@@ -18,9 +18,11 @@ SESSIONS = 4
 LOCK_SECONDS = {"jobs": 60, "served": 60, "killed": 3, "stopped": 60, "hastened": 60, "drained": 60}
 LOCK_SECONDS |= {"entry": 60, "pool": 60, "identity": 60, "owned": 60, "cancelled": 60, "reconciled": 3}
 LOCK_SECONDS |= {"dead": 6, "regraded": 60, "urgent": 60, "ordinary": 60, "fair": 60}
-LOCK_SECONDS |= {"dead": 6, "regraded": 60, "hooked": 60}
+LOCK_SECONDS |= {"hooked": 60}
 LOCK_SECONDS |= {"hooks": 60, "hooks-given-up": 60, "hooks-drained": 60}
-LOCK_SECONDS |= {"dead": 6, "regraded": 60, "chained": 3}
+LOCK_SECONDS |= {"chained": 3}
+LOCK_SECONDS |= {"scheduled": 60}
+DETECTS_DUPLICATES = {"scheduled"}
 
 
 def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:
@@ -29,6 +31,9 @@ def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:
     queues = [
         {"name": name, "lock_duration_seconds": seconds, **shared} for name, seconds in lock_seconds.items()
     ]
+    for queue in queues:
+        if queue["name"] in DETECTS_DUPLICATES:
+            queue["duplicate_detection_window_seconds"] = 600
     state.mkdir(parents=True, exist_ok=True)
     (state / "queues.json").write_text(json.dumps({"queues": queues}))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COMMANDS = ["grade", "submit", "run", "watch", "results", "reconcile", "explain", "cancel"]
 COMMANDS += ["cases", "cases check", "batches", "regrade", "diff", "promote", "retry"]
+COMMANDS += ["schedule", "schedule check", "schedule run", "schedule sync", "schedule backfill"]
+COMMANDS += ["schedule trigger", "schedule list"]
 COMMANDS += ["local up", "local down", "local env", "schema"]
 HEAVY = {"azure", "aiohttp", "httpx", "pydantic", "rich"}
 

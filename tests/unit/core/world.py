@@ -12,6 +12,7 @@ from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_endings import endings
 from tests.unit.core.fake_pool import FakePool, Pool
 from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
+from worker.admission import Admissions
 from worker.breaker import Breaker
 from worker.cancelling import Cancellations
 from worker.committing import Committer
@@ -80,6 +81,7 @@ class Process:
             company=Company(),
             suspects=Suspects(self.blobs, container),
             cancellations=self.cancellations,
+            admissions=Admissions(self.blobs, container),
             vitals=self.vitals,
             settings=self.settings,
             shares=Shares(self.settings.fair_lookahead, lambda: self.permits.limit, self.settings.beyond),
