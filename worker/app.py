@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,10 +16,12 @@ from worker.committing import Committer
 from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder, Sweeper
-from worker.faults import AlreadyCommitted, BlobMissing, CapacityFault, InfrastructureFault
+from worker.deployment import session_secret
+from worker.faults import CapacityFault, InfrastructureFault
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
+from worker.job_queues import JobQueues
 from worker.job_run import Services
 from worker.lifecycle import Worker
 from worker.patience import with_patience
@@ -28,6 +29,8 @@ from worker.permit_leases import PermitLeases
 from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
+from worker.routes_file import configured_routes
+from worker.routing import Router
 from worker.servicebus import Probe, Receiver, Sender, open_servicebus
 from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
@@ -44,10 +47,10 @@ if TYPE_CHECKING:
 
     from worker.blobs import Blobs
     from worker.lifecycle import Duty
+    from worker.routes import RoutesFile
     from worker.settings import ClientSettings
 
-L = TypeVar("L", Probe, Receiver, Sender)
-SECRET_BYTES = 64
+L = TypeVar("L", JobQueues, Probe, Receiver, Sender)
 LINKS_OPENING = 16
 TOOLS_PATIENCE_SECONDS = 20
 
@@ -115,9 +118,14 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
-    """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status."""
+    """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
+
+    Raises:
+        SettingsError: its routes cannot be used.
+    """
+    routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
-        assembling = asyncio.create_task(_assembled(settings, stack))
+        assembling = asyncio.create_task(_assembled(settings, routes, stack))
         stopping = asyncio.create_task(stop.wait())
         stack.callback(stopping.cancel)
         try:
@@ -128,7 +136,7 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
         return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
 
 
-async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
+async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     await stack.enter_async_context(serve_health(vitals, settings.health_port))
@@ -139,7 +147,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     stack.push_async_callback(links.close)
     scope = "" if settings.permit_leases else settings.instance
     secret = await with_patience(
-        lambda: _session_secret(settings, blobs),
+        lambda: session_secret(settings, blobs),
         settings.wait_in_hand_seconds,
         CapacityFault,
         InfrastructureFault,
@@ -157,7 +165,9 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     else:
         await services.leases.sweep()
     new_receiver = _receivers(services, links, duties)
-    return Worker(services, permits, Processor(services), new_receiver, duties)
+    queues = links.kept(JobQueues(links.servicebus, settings.queue))
+    processor = Processor(services, Router(routes, queues, blobs, committer, settings))
+    return Worker(services, permits, processor, new_receiver, duties)
 
 
 class _Links:
@@ -234,16 +244,3 @@ async def _credential(settings: ClientSettings, stack: AsyncExitStack) -> AsyncT
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow to import, often not needed
 
     return await stack.enter_async_context(DefaultAzureCredential())
-
-
-async def _session_secret(settings: WorkerSettings, blobs: Blobs) -> bytes:
-    """The deployment's secret behind session identifiers: as set, else kept beside the results."""
-    if settings.session_secret:
-        return settings.session_secret.get_secret_value().encode()
-    blob = f"{settings.results_container}/_deployment/session-secret"
-    try:
-        return (await blobs.read(blob, limit=SECRET_BYTES)).data
-    except BlobMissing:
-        with suppress(AlreadyCommitted):  # another worker was first
-            await blobs.create(blob, secrets.token_hex(SECRET_BYTES // 2).encode(), content_type="text/plain")
-        return (await blobs.read(blob, limit=SECRET_BYTES)).data

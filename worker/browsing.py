@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from azure.servicebus import ServiceBusSubQueue
 
 from worker.link import closed, mapped
-from worker.messages import body_of, history_of
+from worker.messages import body_of, envelope_of, history_of
 from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 
@@ -93,6 +93,7 @@ def seen(message: ServiceBusReceivedMessage) -> Seen:
         expires_at=message.expires_at_utc,
         body=body_of(message),
         history=history_of(message),
+        envelope=envelope_of(message),
         reason=_text(properties.get(b"DeadLetterReason")),
         description=_text(properties.get(b"DeadLetterErrorDescription")),
     )

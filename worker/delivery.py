@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.clock import now
+from worker.envelope import PLAIN, Envelope
 from worker.faults import LockLost, ServiceFault
 from worker.settlement import History
 
@@ -31,6 +32,7 @@ class Delivery:
         queued_ms: from the first enqueueing to the receipt, by the clocks of two machines.
         lock_seconds: length of the lock.
         received_at: receipt, on the monotonic clock.
+        envelope: what the message says beside its body.
         handle: the receiver's own.
     """
 
@@ -42,6 +44,7 @@ class Delivery:
     queued_ms: float | None = None
     lock_seconds: float = 60.0
     received_at: float = field(default_factory=now)
+    envelope: Envelope = PLAIN
     handle: object = None
 
     @property

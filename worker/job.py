@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
+from worker.envelope import PLAIN, Envelope, document_of
+from worker.events import is_event
 from worker.faults import JobRejected
 from worker.model import (
     Argument,
@@ -27,6 +29,7 @@ from worker.strict_json import parse_json
 from worker.trigger import Trigger
 
 DEFAULT_BATCH = "default"
+MAX_MESSAGE_BYTES = 180 << 10  # of the 256 KB that the service takes, since a retry carries its history along
 
 
 Name = Annotated[str, Field(pattern=NAME), AfterValidator(check_name)]
@@ -82,8 +85,11 @@ def validate_job(document: object) -> Job:
 
 
 def identity(document: object) -> tuple[str | None, str | None]:
-    """The id and batch of a job that may be invalid otherwise; None for what cannot be used."""
-    fields = document if isinstance(document, dict) else {}
+    """The id and batch of a job that may be invalid otherwise; None for what cannot be used.
+
+    An event's id is no job's.
+    """
+    fields = document if isinstance(document, dict) and not is_event(document) else {}
     job_id, batch = (_usable_name(fields.get(key)) for key in ("id", "batch"))
     return job_id, batch
 
@@ -116,10 +122,10 @@ def carried(document: object) -> Carried:
     return Carried(metadata if isinstance(metadata, dict) else {}, made_by)
 
 
-def job_of(body: bytes | None, number: int) -> tuple[str, str]:
-    """``named`` for a message's body, whatever is in it."""
+def job_of(body: bytes | None, number: int, envelope: Envelope = PLAIN) -> tuple[str, str]:
+    """``named`` for a message, whatever is in it."""
     try:
-        document = parse_json(body or b"")
+        document = document_of(body, envelope)
     except JobRejected:
         document = None
     return named(document, number)

@@ -14,6 +14,7 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 
 from worker.clock import now
 from worker.delivery import Delivery
+from worker.envelope import PLAIN, Envelope
 from worker.settlement import History
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
 _NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
 _ETAG = re.compile(r'"[!#-~]{1,100}"')
+_ATTRIBUTE = re.compile(r"cloudEvents[:_]")
 _MOST = 1 << 53
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -65,6 +67,7 @@ def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delive
         queued_ms=max(0.0, received.timestamp() * 1000 - enqueued_ms) if enqueued_ms else None,
         lock_seconds=lock_seconds,
         received_at=now(),
+        envelope=envelope_of(message),
         handle=message,
     )
 
@@ -105,6 +108,16 @@ def body_of(message: ServiceBusReceivedMessage) -> bytes | None:
     if message.body_type is not AmqpMessageBodyType.DATA:
         return None
     return b"".join(message.body)
+
+
+def envelope_of(message: ServiceBusReceivedMessage) -> Envelope:
+    """What it says beside the body; the attributes of an event have one of two prefixes."""
+    attributes = {}
+    for name, value in (message.application_properties or {}).items():
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        if prefixed := _ATTRIBUTE.match(text):
+            attributes[text[prefixed.end() :]] = value
+    return Envelope(message.content_type, attributes) if attributes or message.content_type else PLAIN
 
 
 def history_of(message: ServiceBusReceivedMessage) -> History:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from worker.cancelling import JobCancelled
+from worker.envelope import document_of
+from worker.events import events_in, is_event
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -24,14 +26,14 @@ from worker.job_run import Attempt, JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
-from worker.strict_json import parse_json
 from worker.suspects import MARKS_BEFORE_GIVING_UP
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
     from worker.job_run import Services
     from worker.result import Result, Status
-    from worker.settlement import Settlement
+    from worker.routing import Router
+    from worker.settlement import History, Settlement
 
 log = structlog.get_logger()
 DELIVERIES_BEFORE_A_COPY = 8  # well under the queue's maximum, after which it would dead-letter the message
@@ -42,8 +44,8 @@ LONGEST_WAIT_SECONDS = 60.0
 class Processor:
     """Handles deliveries, many at a time; each call of ``process`` is one job from receipt to settlement."""
 
-    def __init__(self, services: Services) -> None:
-        self._services, self._settings = services, services.settings
+    def __init__(self, services: Services, router: Router) -> None:
+        self._services, self._settings, self._router = services, services.settings, router
         self._breaker = services.breaker
 
     async def process(self, delivery: Delivery) -> Settlement:
@@ -66,9 +68,11 @@ class Processor:
     async def _process(self, delivery: Delivery) -> Settlement:
         attempt = _attempt(delivery, None)
         try:
-            document = _document(delivery)
+            document = document_of(delivery.body, delivery.envelope)
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
+            if is_event(document):
+                return await self._routed(delivery, attempt, document)
             return await self._settled(delivery, attempt, validate_job(document))
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
@@ -100,9 +104,30 @@ class Processor:
         log.info("job_completed", status=result.status, timings=result.timings.model_dump())
         return Complete()
 
+    async def _routed(self, delivery: Delivery, attempt: Attempt, document: object) -> Settlement:
+        """Make jobs of a message's events."""
+        history = delivery.history
+        events = events_in(document, len(delivery.body or b""))
+        if reason := self._worn_out(history):
+            return await self._give_up(delivery, attempt, "infrastructure_failed", reason)
+        if delivery.delivery_count >= DELIVERIES_BEFORE_A_COPY:
+            return Retry(0, history.after_attempt("handed back many times"))
+        await self._router.route(events, attempt, again=history.replaces is not None)
+        self._breaker.worked(str(delivery.origin))
+        return Complete()
+
     async def _hopeless(self, delivery: Delivery, job: Job) -> Error | None:
         """Why the job is not to be tried again, if so."""
-        history, suspects = delivery.history, self._services.suspects
+        suspects = self._services.suspects
+        if reason := self._worn_out(delivery.history):
+            return reason
+        if suspects.is_one(delivery) and await suspects.crashes(delivery, job) >= MARKS_BEFORE_GIVING_UP:
+            message = f"{delivery.delivery_count} workers ended while they had this job"
+            return Error(code="lost", message=message)
+        return None
+
+    def _worn_out(self, history: History) -> Error | None:
+        """Why a message is not to be tried again for what it has been through, if so."""
         last = history.reasons[-1] if history.reasons else ""
         if history.attempts >= self._settings.max_attempts:
             message = f"the platform failed {history.attempts} times, the last time so: {last}"
@@ -110,9 +135,6 @@ class Processor:
         if history.setbacks >= SETBACKS_BEFORE_GIVING_UP:
             message = f"the platform failed this job {history.setbacks} times and served others: {last}"
             return Error(code="refused", message=message)
-        if suspects.is_one(delivery) and await suspects.crashes(delivery, job) >= MARKS_BEFORE_GIVING_UP:
-            message = f"{delivery.delivery_count} workers ended while they had this job"
-            return Error(code="lost", message=message)
         return None
 
     async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Result:
@@ -156,12 +178,6 @@ class Processor:
         )
         field = f"{error.field}: " if error.field else ""
         return DeadLetter(error.code, f"{field}{error.message}")
-
-
-def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
-    if delivery.body is None:
-        raise JobRejected("invalid_json", "the message's body is not data but an AMQP value or sequence")
-    return parse_json(delivery.body)
 
 
 def _attempt(delivery: Delivery, document: object) -> Attempt:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from worker.batch import BatchError, Folder, Queue, Store, check_fits, register
 from worker.cancelling import marker
 from worker.faults import AlreadyCommitted, BlobMissing, BlobTooLarge
+from worker.job import MAX_MESSAGE_BYTES
 from worker.messages import Outgoing
 from worker.records import Records, encoded
 from worker.shared_cases import INPUTS
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from worker.submission import Candidate
 
-MAX_MESSAGE_BYTES = 180 << 10  # of the 256 KB that the service takes, since a retry carries its history along
 UPLOADS = 8
 CHUNK = 64
 _JAVASCRIPT = "text/javascript"

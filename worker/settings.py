@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+from pathlib import Path  # noqa: TC003 - pydantic reads it when the model is made
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -50,7 +51,13 @@ class CasesSettings(BaseSettings):
         return []
 
 
-class ClientSettings(CasesSettings):
+class ChainSettings(CasesSettings):
+    """What making jobs of events needs."""
+
+    max_chain_depth: Annotated[int, Field(ge=1, le=64)] = 16
+
+
+class ClientSettings(ChainSettings):
     """What every command needs that talks to the queue and the blobs."""
 
     servicebus_namespace: str | None = None
@@ -111,6 +118,7 @@ class WorkerSettings(ClientSettings):
     max_code_bytes: Bytes = 8 << 20
     max_input_bytes: Bytes = 64 << 20
     max_collect_bytes: Bytes = 32 << 20
+    routes: Path | None = None
     health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 

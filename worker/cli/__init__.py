@@ -25,9 +25,10 @@ _COMMANDS = {
     "explain": "Tell one job's story, and what happens next.",
     "cancel": "End a batch, or one job, without running what has not run.",
     "deadletters": "Look at dead letters, run their jobs again, or remove them.",
+    "routes": "Check routes, by which events become jobs.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "local": "Start and stop the local stack.",
-    "schema": "Print the JSON Schema of jobs, results or cases files.",
+    "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
     "version": "Print the version.",
 }
 

@@ -10,9 +10,9 @@ from tests.unit.batch.fakes import MAX_BLOCK_BYTES, Calls, MemoryBlobs, MemoryQu
 from worker.batch import BatchError, Folder, read_manifest
 from worker.cancelling import mark, marker
 from worker.faults import InfrastructureFault
-from worker.job import parse_job
+from worker.job import MAX_MESSAGE_BYTES, parse_job
 from worker.records import Records
-from worker.sending import MAX_MESSAGE_BYTES, Submission, Submitted
+from worker.sending import Submission, Submitted
 from worker.submission import manifest, programs
 
 if TYPE_CHECKING:

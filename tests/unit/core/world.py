@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_pool import FakePool, Pool
-from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
+from tests.unit.core.fake_queue import FakeJobQueues, FakeReceiver, Queue, Sent
 from worker.breaker import Breaker
 from worker.cancelling import Cancellations
 from worker.committing import Committer
@@ -22,6 +22,7 @@ from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
 from worker.result import Result
+from worker.routing import Router
 from worker.session_leases import SessionLeases
 from worker.settings import WorkerSettings
 from worker.slot import Intake, Slot
@@ -30,6 +31,7 @@ from worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
+    from worker.routes import RoutesFile
     from worker.settlement import History, Settlement
     from worker.slot import Handler
 
@@ -80,7 +82,9 @@ class Process:
             vitals=self.vitals,
             settings=self.settings,
         )
-        self.processor = Processor(self.services)
+        self.job_queues = FakeJobQueues(world.queue, self.calls)
+        router = Router(world.routes, self.job_queues, self.blobs, self.committer, self.settings)
+        self.processor = Processor(self.services, router)
         self.worker = Worker(self.services, self.permits, self.processor, self.receiver, self.duties())
         self.stop = asyncio.Event()
         self._queue = world.queue
@@ -125,6 +129,7 @@ class World:
     def __init__(self, max_sessions: int = 2) -> None:
         self.account, self.pool, self.queue = Account(), Pool(max_sessions), Queue()
         self.processes: list[Process] = []
+        self.routes: RoutesFile | None = None
 
     def process(self, **values: object) -> Process:
         process = Process(self, None, **({"max_sessions": self.pool.max_sessions} | values))
