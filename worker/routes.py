@@ -91,7 +91,7 @@ class RoutesFile(Model):
 
     version: Literal[1]
     jobs: dict[str, dict[str, Any]] = Field(default_factory=dict, max_length=MOST_ROUTES)
-    routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=MOST_ROUTES)]
+    routes: Annotated[tuple[Route, ...], Field(max_length=MOST_ROUTES, json_schema_extra={"minItems": 1})]
     unmatched: Literal["complete", "dead_letter"] = "complete"
 
     def template(self, route: Route) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def _fitting(document: Document) -> RoutesFile:
 
 
 def _wrong(file: RoutesFile) -> Iterator[tuple[Part, str]]:
+    if not file.routes:
+        yield ("routes",), "there is none"
     names = Counter(route.name for route in file.routes)
     for name, template in file.jobs.items():
         yield from _wrong_template(("jobs", name), template)

@@ -17,7 +17,7 @@ from worker.local.state import StateDirectory
 SESSIONS = 4
 LOCK_SECONDS = {"jobs": 60, "served": 60, "killed": 3, "stopped": 60, "hastened": 60, "drained": 60}
 LOCK_SECONDS |= {"entry": 60, "pool": 60, "identity": 60, "owned": 60, "cancelled": 60, "reconciled": 3}
-LOCK_SECONDS |= {"dead": 6, "regraded": 60}
+LOCK_SECONDS |= {"dead": 6, "regraded": 60, "events": 60}
 
 
 def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:

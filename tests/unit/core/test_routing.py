@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.core.fake_queue import Sent
-from tests.unit.core.test_crashes import fail_deliveries
+from tests.unit.core.test_crashes import crashed_at, fail_deliveries, results_of
+from tests.unit.core.virtual_time import VirtualLoop
+from tests.unit.core.world import World
 from tests.unit.events.samples import cloud_event, grid_event, sample
 from worker.envelope import Envelope
 from worker.events import events_in
@@ -21,7 +23,8 @@ from worker.settlement import Complete, DeadLetter, History, Retry
 if TYPE_CHECKING:
     from structlog.typing import EventDict
 
-    from tests.unit.core.world import World
+    from tests.unit.core.points import Points
+    from tests.unit.core.world import Process
 
 ROUTES = """
 version: 1
@@ -197,3 +200,34 @@ def test_ids_are_the_same_for_ever() -> None:
     """Events are delivered again after an upgrade, too."""
     (event,) = events_in(cloud_event(), 1)
     assert job_id("orders", event) == "orders-57076c52d9ffe157fe6a"
+
+
+async def test_a_crash_at_any_step_loses_no_job_of_an_event_and_ends_in_one_result_of_each(
+    points: Points,
+) -> None:
+    events = [cloud_event(data={"sum": 700}), cloud_event(id="e2", type="named")]
+    for step in points.of(await steps_of(*events)):
+        world, process = prepared(*events)
+        await crashed_at(step, world, process)
+        committed = results_of(world)
+        assert await world.process(lookahead=0).drain() == 0
+        assert ids(world) == ["large", "message", "named", "orders"], f"crashed at step {step}"
+        assert committed.items() <= results_of(world).items()
+        assert len(world.queue.dead) == 1
+        await world.check()
+    VirtualLoop.unhandled_of_running().clear()
+
+
+def prepared(*events: dict[str, Any]) -> tuple[World, Process]:
+    world = World()
+    world.routes = parse_routes((ROUTES % "complete").encode())
+    process = world.process(max_sessions=1, lookahead=0)
+    send(world, *events)
+    return world, process
+
+
+async def steps_of(*events: dict[str, Any]) -> int:
+    world, process = prepared(*events)
+    await process.drain()
+    await world.check()
+    return process.calls.steps

@@ -223,6 +223,7 @@ def test_all_mistakes_of_a_file_are_told_by_line() -> None:
         ("[]", "a file of routes is an object"),
         ("version: 1", "routes: Field required"),
         ("version: 2\nroutes: []", "Input should be 1"),
+        ("version: 1\nroutes: []", "r:2:1: routes: there is none"),
         (route(more="queue: ''"), "queue: String should match"),
         (route(more="file: ../x"), "must be relative"),
         (route("colour: red"), "there is no such field"),
