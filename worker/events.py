@@ -61,18 +61,28 @@ class Event:
     traceparent: str | None = None
 
     @property
+    def container(self) -> str | None:
+        """The container that an event of Blob storage is about."""
+        found = self._blob
+        return found[0] if found else None
+
+    @property
     def blob(self) -> str | None:
         """The ``container/name`` that an event of Blob storage is about, if jobs can name it.
 
         It is the subject that says so: the URL in the data could lead anywhere.
         """
+        try:
+            return check_blob("/".join(self._blob)) if self._blob else None
+        except ValueError:
+            return None
+
+    @property
+    def _blob(self) -> tuple[str, str] | None:
         subject = _SUBJECT.fullmatch(self.subject or "")
         if subject is None or not self.type.startswith("Microsoft.Storage.Blob"):
             return None
-        try:
-            return check_blob(f"{subject[1]}/{subject[2]}")
-        except ValueError:
-            return None
+        return subject[1], subject[2]
 
 
 def is_event(document: object) -> bool:

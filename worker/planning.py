@@ -88,6 +88,14 @@ def plan(file: RoutesFile, events: Iterable[Event], max_depth: int) -> Plan:
     return Plan(tuple(jobs.values()), tuple(unmatched))
 
 
+def others(events: Iterable[Event], results_container: str) -> list[Event]:
+    """The events without those about results: a job of such a one would make the next event, without end.
+
+    So would a result that says that it is refused: nothing at all is to be written about them.
+    """
+    return [event for event in events if event.container != results_container]
+
+
 def takes_long(file: RoutesFile) -> bool:
     """Whether ``plan`` may block for long."""
     return any(blocks(route.match) for route in file.routes)

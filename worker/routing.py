@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from worker.faults import AlreadyCommitted, JobRejected
 from worker.job import Carried
-from worker.planning import plan, takes_long
+from worker.planning import others, plan, takes_long
 from worker.result import Error, Result
 
 if TYPE_CHECKING:
@@ -102,6 +102,9 @@ class Router:
                 of the jobs cannot be made. All others are sent by then, and that one has its result.
             ServiceFault: something is not done; all of it may be done again.
         """
+        events = self._without_results(events)
+        if not events:
+            return
         if self._routes is None:
             message = "an event came, and this worker has no routes: set JSWORKER_ROUTES to a file of them"
             raise JobRejected("no_routes", message)
@@ -124,6 +127,16 @@ class Router:
         if takes_long(routes):
             return await asyncio.to_thread(plan, routes, events, self._settings.max_chain_depth)
         return plan(routes, events, self._settings.max_chain_depth)
+
+    def _without_results(self, events: Sequence[Event]) -> Sequence[Event]:
+        kept = others(events, self._settings.results_container)
+        if len(kept) < len(events):
+            log.warning(
+                "events_of_results_passed_over",
+                count=len(events) - len(kept),
+                remedy="leave the container of results out of the event subscription",
+            )
+        return kept
 
     def _tell_unmatched(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -55,6 +55,7 @@ class ChainSettings(CasesSettings):
     """What making jobs of events needs."""
 
     max_chain_depth: Annotated[int, Field(ge=1, le=64)] = 16
+    results_container: str = "results"
 
 
 class ClientSettings(ChainSettings):
@@ -69,7 +70,6 @@ class ClientSettings(ChainSettings):
         "submissions",
         "inputs",
     )
-    results_container: str = "results"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

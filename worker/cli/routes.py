@@ -11,7 +11,7 @@ from worker.cli.running import FILE, UNDONE, Failure, examples, failures
 from worker.envelope import document_of
 from worker.events import events_in, is_event
 from worker.faults import InfrastructureFault, JobRejected
-from worker.planning import Made, plan
+from worker.planning import Made, others, plan
 from worker.report import printable
 from worker.routes_file import InvalidRoutes, read_routes
 from worker.settings import ChainSettings, load
@@ -84,8 +84,12 @@ def _events(path: Path) -> tuple[Event, ...]:
 
 
 def _planned(file: RoutesFile, events: tuple[Event, ...]) -> Plan:
+    settings = load(ChainSettings)
+    if len(others(events, settings.results_container)) < len(events):
+        message = f"blobs of {settings.results_container!r} are results: events about them are passed over"
+        raise Failure(message)
     try:
-        return plan(file, events, load(ChainSettings).max_chain_depth)
+        return plan(file, events, settings.max_chain_depth)
     except InfrastructureFault as fault:
         raise Failure(str(fault)) from None
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tests.unit.events.samples import SAMPLES, cloud_event
+from tests.unit.events.samples import SAMPLES, cloud_event, sample
 from worker.cli import main
 from worker.routes_file import parse_routes
 
@@ -103,6 +103,11 @@ def test_a_file_that_is_no_event_is_refused(path: Path, event: object, said: str
     found = checked_event(path, event)
     assert found.exit_code == 1
     assert said in found.stderr
+
+
+def test_an_event_about_a_result_is_refused(path: Path) -> None:
+    found = checked_event(path, sample("CloudEvents", "results/b/j1/result.json"))
+    assert (found.exit_code, "are results" in found.stderr) == (1, True)
 
 
 def test_names_from_events_cannot_write_to_the_terminal(path: Path) -> None:

@@ -119,6 +119,18 @@ async def test_an_event_that_no_route_takes_is_dead_lettered_where_that_is_wante
     assert "orders" in ids(world), "the other event became no job"
 
 
+@pytest.mark.parametrize("with_routes", [True, False])
+async def test_an_event_about_a_result_makes_nothing_that_could_make_another(
+    world: World, quiet: list[EventDict], *, with_routes: bool
+) -> None:
+    if with_routes:
+        world.routes = parse_routes((ROUTES % "dead_letter").replace("order.*", "'*'").encode())
+    send(world, *sample("Event Grid", "results/b/j1/result.json"), *sample("CloudEvents", "results/b/a./x"))
+    assert await world.process().process_one() == Complete()
+    assert world.account.blobs == {}
+    assert [event["count"] for event in quiet if event["event"] == "events_of_results_passed_over"] == [2]
+
+
 async def test_a_worker_without_routes_says_so(world: World) -> None:
     number = send(world, *sample("Event Grid"))
     settlement = await world.process().process_one()
