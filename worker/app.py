@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,12 @@ from worker.children import endings_of
 from worker.completion import Completions
 from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder
-from worker.faults import AlreadyCommitted, BlobMissing, CapacityFault, InfrastructureFault
+from worker.deployment import session_secret
+from worker.faults import CapacityFault, InfrastructureFault
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
+from worker.job_queues import JobQueues
 from worker.job_run import Services
 from worker.lane import subscription_of
 from worker.lifecycle import Worker
@@ -33,6 +34,8 @@ from worker.permits import Permits
 from worker.posting import Posting
 from worker.processor import Processor
 from worker.queue_links import Links, Queues
+from worker.routes_file import configured_routes
+from worker.routing import Router
 from worker.servicebus import Sender, open_servicebus
 from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
@@ -50,9 +53,9 @@ if TYPE_CHECKING:
     from worker.blobs import Blobs
     from worker.committing import Committer
     from worker.endings import Endings
+    from worker.routes import RoutesFile
     from worker.settings import ClientSettings
 
-SECRET_BYTES = 64
 TOOLS_PATIENCE_SECONDS = 20
 
 
@@ -128,9 +131,14 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
 
 
 async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
-    """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status."""
+    """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
+
+    Raises:
+        SettingsError: its routes cannot be used.
+    """
+    routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
-        assembling = asyncio.create_task(_assembled(settings, stack))
+        assembling = asyncio.create_task(_assembled(settings, routes, stack))
         stopping = asyncio.create_task(stop.wait())
         stack.callback(stopping.cancel)
         try:
@@ -141,7 +149,7 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
         return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
 
 
-async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
+async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     await stack.enter_async_context(serve_health(vitals, settings.health_port))
@@ -151,7 +159,7 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
     secret = await with_patience(
-        lambda: _session_secret(settings, blobs),
+        lambda: session_secret(settings, blobs),
         settings.wait_in_hand_seconds,
         CapacityFault,
         InfrastructureFault,
@@ -174,7 +182,9 @@ async def _assembled(settings: WorkerSettings, stack: AsyncExitStack) -> Worker:
     else:
         await services.leases.sweep()
     beside = await stack.enter_async_context(webhook_queues(settings, links.servicebus))
-    return Worker(services, permits, Processor(services), queues.receiver, duties, side_queues=beside)
+    job_queues = links.kept(JobQueues(links.servicebus, settings.queue))
+    processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
+    return Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
 
 
 def _services(  # noqa: PLR0913 - wiring
@@ -214,16 +224,3 @@ async def credential_for(settings: ClientSettings, stack: AsyncExitStack) -> Asy
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow to import, often not needed
 
     return await stack.enter_async_context(DefaultAzureCredential())
-
-
-async def _session_secret(settings: WorkerSettings, blobs: Blobs) -> bytes:
-    """The deployment's secret behind session identifiers: as set, else kept beside the results."""
-    if settings.session_secret:
-        return settings.session_secret.get_secret_value().encode()
-    blob = f"{settings.results_container}/_deployment/session-secret"
-    try:
-        return (await blobs.read(blob, limit=SECRET_BYTES)).data
-    except BlobMissing:
-        with suppress(AlreadyCommitted):  # another worker was first
-            await blobs.create(blob, secrets.token_hex(SECRET_BYTES // 2).encode(), content_type="text/plain")
-        return (await blobs.read(blob, limit=SECRET_BYTES)).data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from azure.servicebus import ServiceBusSubQueue
 
 from worker.link import closed, mapped, receiver_of
-from worker.messages import body_of, history_of, properties_of
+from worker.messages import body_of, envelope_of, history_of, properties_of
 from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 
@@ -119,6 +119,7 @@ def seen(message: ServiceBusReceivedMessage, queue: str) -> Seen:
         body=body_of(message),
         history=history_of(message),
         properties=properties_of(message),
+        envelope=envelope_of(message),
         reason=_text(properties.get(b"DeadLetterReason")),
         description=_text(properties.get(b"DeadLetterErrorDescription")),
     )

@@ -7,16 +7,17 @@ import random
 import secrets
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from worker import __version__
 from worker.endings import After
+from worker.envelope import document_of
+from worker.events import events_in, is_event
 from worker.faults import JobRejected, ServiceFault
 from worker.job import Carried, carried, validate_job
 from worker.result import Error, Producer, Result
-from worker.strict_json import parse_json
 from worker.trace import own_trace
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ PAUSE_SECONDS = 3.0
 PAUSE_SECONDS_A_LETTER = 0.01
 TOGETHER = 16
 _LOST = (
-    "the queue gave the job to a worker {count} times, and each time the worker ended or lost touch with the "
-    "queue before there was a result"
+    "the queue gave the {kind} to a worker {count} times, and each time the worker ended or lost touch with "
+    "the queue before there was a result"
 )
-_EXPIRED = "the job waited longer than its message's time to live"
+_EXPIRED = "the {kind} waited longer than its message's time to live"
 _BROKERS = {"MaxDeliveryCountExceeded": ("lost", _LOST), "TTLExpiredException": ("expired", _EXPIRED)}
 
 
@@ -153,7 +154,7 @@ def result_of(letter: Seen, producer: Producer) -> Result:
     """The terminal result of a dead letter whose job has none."""
     job_id, batch = letter.job
     status, error = _why(letter)
-    now, taken_over = datetime.now(UTC), _carried(letter.body)
+    now, taken_over = datetime.now(UTC), _carried(letter)
     return Result(
         id=job_id,
         batch=batch,
@@ -173,22 +174,27 @@ def result_of(letter: Seen, producer: Producer) -> Result:
 
 def _why(letter: Seen) -> tuple[Status, Error]:
     try:
-        validate_job(_document(letter.body))
+        kind = _kind(letter)
     except JobRejected as rejection:
         return "rejected", Error(code=rejection.code, message=rejection.message, field=rejection.field)
     reason = letter.reason or "no reason given"
     if reason in _BROKERS:
         code, message = _BROKERS[reason]
-        return "infrastructure_failed", Error(code=code, message=message.format(count=letter.delivery_count))
+        told = message.format(count=letter.delivery_count, kind=kind)
+        return "infrastructure_failed", Error(code=code, message=told)
     description = f": {letter.description[:1000]}" if letter.description else ""
-    message = f"the job's message was taken out of the queue ({reason[:200]}{description})"
+    message = f"the {kind}'s message was taken out of the queue ({reason[:200]}{description})"
     return "infrastructure_failed", Error(code="dead_lettered", message=message)
 
 
-def _document(body: bytes | None) -> Any:  # noqa: ANN401 - JSON is what it is
-    if body is None:
-        raise JobRejected("invalid_json", "the message's body is not data but an AMQP value or sequence")
-    return parse_json(body)
+def _kind(letter: Seen) -> str:
+    """What the letter is, if it is one that can be used."""
+    document = document_of(letter.body, letter.envelope)
+    if is_event(document):
+        events_in(document, len(letter.body or b""))
+        return "event"
+    validate_job(document)
+    return "job"
 
 
 def _after(letter: Seen) -> After:
@@ -196,14 +202,14 @@ def _after(letter: Seen) -> After:
     job_id, batch = letter.job
     trace = own_trace(letter.properties, batch, job_id)
     try:
-        job = validate_job(_document(letter.body))
+        job = validate_job(document_of(letter.body, letter.envelope))
     except JobRejected:
-        return After((), _carried(letter.body).trigger, trace=trace)
+        return After((), _carried(letter).trigger, trace=trace)
     return After(job.then, job.trigger, job.reply_to, trace)
 
 
-def _carried(body: bytes | None) -> Carried:
+def _carried(letter: Seen) -> Carried:
     try:
-        return carried(_document(body))
+        return carried(document_of(letter.body, letter.envelope))
     except JobRejected:
         return carried(None)

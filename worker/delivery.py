@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.clock import now
+from worker.envelope import PLAIN, Envelope
 from worker.faults import LockLost, ServiceFault
 from worker.settlement import History
 
@@ -32,6 +33,7 @@ class Delivery:
         lock_seconds: length of the lock.
         received_at: receipt, on the monotonic clock.
         properties: the sender's, those that are text; untrusted.
+        envelope: what the message says beside its body.
         handle: the receiver's own.
         queue: the name of the queue it came from; empty where there is but one.
     """
@@ -45,6 +47,7 @@ class Delivery:
     lock_seconds: float = 60.0
     received_at: float = field(default_factory=now)
     properties: Mapping[str, str] = field(default_factory=dict)
+    envelope: Envelope = PLAIN
     handle: object = None
     queue: str = ""
 

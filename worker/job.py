@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field
 
 from worker.case import Cases  # noqa: TC001 - pydantic reads it when the model is made
 from worker.destinations import ReplyTo  # noqa: TC001 - pydantic reads it when the model is made
+from worker.envelope import PLAIN, Envelope, document_of
+from worker.events import is_event
 from worker.faults import JobRejected
 from worker.filling import Wrong, expressions
 from worker.model import (
@@ -119,8 +121,11 @@ def _no_job(placed: Placed) -> Iterator[Wrong]:
 
 
 def identity(document: object) -> tuple[str | None, str | None]:
-    """The id and batch of a job that may be invalid otherwise; None for what cannot be used."""
-    fields = document if isinstance(document, dict) else {}
+    """The id and batch of a job that may be invalid otherwise; None for what cannot be used.
+
+    An event's id is no job's.
+    """
+    fields = document if isinstance(document, dict) and not is_event(document) else {}
     job_id, batch = (_usable_name(fields.get(key)) for key in ("id", "batch"))
     return job_id, batch
 
@@ -153,10 +158,10 @@ def carried(document: object) -> Carried:
     return Carried(metadata if isinstance(metadata, dict) else {}, made_by)
 
 
-def job_of(body: bytes | None, number: int) -> tuple[str, str]:
-    """``named`` for a message's body, whatever is in it."""
+def job_of(body: bytes | None, number: int, envelope: Envelope = PLAIN) -> tuple[str, str]:
+    """``named`` for a message, whatever is in it."""
     try:
-        document = parse_json(body or b"")
+        document = document_of(body, envelope)
     except JobRejected:
         document = None
     return named(document, number)

@@ -15,6 +15,7 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 
 from worker.clock import now
 from worker.delivery import Delivery
+from worker.envelope import PLAIN, Envelope
 from worker.settlement import History
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
 _NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
 _ETAG = re.compile(r'"[!#-~]{1,100}"')
+_ATTRIBUTE = re.compile(r"cloudEvents[:_]")
 _MOST = 1 << 53
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -75,6 +77,7 @@ def delivery_of(message: ServiceBusReceivedMessage, watch: QueueWatch) -> Delive
         lock_seconds=lock_seconds,
         received_at=now(),
         properties=properties_of(message),
+        envelope=envelope_of(message),
         handle=message,
         queue=watch.queue,
     )
@@ -130,6 +133,16 @@ def properties_of(message: ServiceBusReceivedMessage) -> dict[str, str]:
 
 def _decoded(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+def envelope_of(message: ServiceBusReceivedMessage) -> Envelope:
+    """What it says beside the body; the attributes of an event have one of two prefixes."""
+    attributes = {}
+    for name, value in (message.application_properties or {}).items():
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        if prefixed := _ATTRIBUTE.match(text):
+            attributes[text[prefixed.end() :]] = value
+    return Envelope(message.content_type, attributes) if attributes or message.content_type else PLAIN
 
 
 def history_of(message: ServiceBusReceivedMessage) -> History:

@@ -141,7 +141,8 @@ def merged(defaults: Limits, own: Limits) -> Limits:
     return defaults.model_copy(update=own.model_dump(exclude_none=True))
 
 
-_WORDS = {"extra_forbidden": "there is no such field", "tuple_type": "Input should be a list"}
+UNKNOWN = "there is no such field"
+_WORDS = {"extra_forbidden": UNKNOWN, "tuple_type": "Input should be a list"}
 
 
 def _misfit(details: ErrorDetails) -> Misfit:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from worker.admission import Later, Refused
 from worker.cancelling import JobCancelled
 from worker.ended import TOO_DEEP
+from worker.envelope import document_of
+from worker.events import events_in, is_event
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -26,7 +28,6 @@ from worker.job_run import Attempt, JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
-from worker.strict_json import parse_json
 from worker.suspects import MARKS_BEFORE_GIVING_UP
 from worker.trace import own_trace
 
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from worker.delivery import Delivery
     from worker.job_run import Services
     from worker.result import Result, Status
-    from worker.settlement import Settlement
+    from worker.routing import Router
+    from worker.settlement import History, Settlement
     from worker.trigger import Trigger
 
 log = structlog.get_logger()
@@ -46,8 +48,8 @@ LONGEST_WAIT_SECONDS = 60.0
 class Processor:
     """Handles deliveries, many at a time; each call of ``process`` is one job from receipt to settlement."""
 
-    def __init__(self, services: Services) -> None:
-        self._services, self._settings = services, services.settings
+    def __init__(self, services: Services, router: Router) -> None:
+        self._services, self._settings, self._router = services, services.settings, router
         self._breaker = services.breaker
 
     async def process(self, delivery: Delivery) -> Settlement:
@@ -70,9 +72,11 @@ class Processor:
     async def _process(self, delivery: Delivery) -> Settlement:
         attempt = _attempt(delivery, None)
         try:
-            document = _document(delivery)
+            document = document_of(delivery.body, delivery.envelope)
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
+            if is_event(document):
+                return await self._routed(delivery, attempt, document)
             if self._services.shares.gives_way(delivery, attempt.batch):
                 return Retry(0, delivery.history.after_yield())
             with self._services.shares.held(delivery, attempt.batch):
@@ -130,16 +134,37 @@ class Processor:
         match verdict:
             case Refused(code, message):
                 result = attempt.result("cancelled", self._settings, error=Error(code=code, message=message))
-                await self._services.committer.commit(result, attempt.name)
+                await self._services.endings.end(result, attempt.after, attempt.name)
                 log.info("run_refused", code=code, schedule=scheduled.name)
                 return Complete()
             case Later(seconds):
                 return Retry(seconds, delivery.history.after_turn())
         return None
 
+    async def _routed(self, delivery: Delivery, attempt: Attempt, document: object) -> Settlement:
+        """Make jobs of a message's events."""
+        history = delivery.history
+        events = events_in(document, len(delivery.body or b""))
+        if reason := self._worn_out(history):
+            return await self._give_up(delivery, attempt, "infrastructure_failed", reason)
+        if delivery.delivery_count >= DELIVERIES_BEFORE_A_COPY:
+            return Retry(0, history.after_attempt("handed back many times"))
+        await self._router.route(events, attempt, again=history.replaces is not None)
+        self._breaker.worked(str(delivery.origin))
+        return Complete()
+
     async def _hopeless(self, delivery: Delivery, job: Job) -> Error | None:
         """Why the job is not to be tried again, if so."""
-        history, suspects = delivery.history, self._services.suspects
+        suspects = self._services.suspects
+        if reason := self._worn_out(delivery.history):
+            return reason
+        if suspects.is_one(delivery) and await suspects.crashes(delivery, job) >= MARKS_BEFORE_GIVING_UP:
+            message = f"{delivery.delivery_count} workers ended while they had this job"
+            return Error(code="lost", message=message)
+        return None
+
+    def _worn_out(self, history: History) -> Error | None:
+        """Why a message is not to be tried again for what it has been through, if so."""
         last = history.reasons[-1] if history.reasons else ""
         if history.attempts >= self._settings.max_attempts:
             message = f"the platform failed {history.attempts} times, the last time so: {last}"
@@ -147,9 +172,6 @@ class Processor:
         if history.setbacks >= SETBACKS_BEFORE_GIVING_UP:
             message = f"the platform failed this job {history.setbacks} times and served others: {last}"
             return Error(code="refused", message=message)
-        if suspects.is_one(delivery) and await suspects.crashes(delivery, job) >= MARKS_BEFORE_GIVING_UP:
-            message = f"{delivery.delivery_count} workers ended while they had this job"
-            return Error(code="lost", message=message)
         return None
 
     async def _run(self, delivery: Delivery, attempt: Attempt, job: Job) -> Result:
@@ -202,12 +224,6 @@ def check_trigger(trigger: Trigger | None, max_depth: int) -> None:
     if trigger and trigger.depth > max_depth:
         message = f"the job comes after {trigger.depth} others, and {max_depth} are taken"
         raise JobRejected(TOO_DEEP, message, "trigger.depth")
-
-
-def _document(delivery: Delivery) -> Any:  # noqa: ANN401 - JSON is what it is
-    if delivery.body is None:
-        raise JobRejected("invalid_json", "the message's body is not data but an AMQP value or sequence")
-    return parse_json(delivery.body)
 
 
 def _attempt(delivery: Delivery, document: object) -> Attempt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.dead_letters import Recorder, Sweeper
+from worker.job_queues import JobQueues
 from worker.lanes import Lanes
 from worker.posting import Posting
 from worker.scout import Scout
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from worker.lane import Lane
     from worker.lifecycle import Duty
 
-L = TypeVar("L", Browser, Posting, Probe, Receiver, Sender)
+L = TypeVar("L", Browser, JobQueues, Posting, Probe, Receiver, Sender)
 LINKS_OPENING = 16
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from worker.envelope import PLAIN, Envelope
 from worker.job import job_of
 from worker.settlement import History
 
@@ -33,6 +34,7 @@ class Seen:
         reason: of a dead letter, in the words of who made it: the worker, the broker or an operator.
         description: of a dead letter, as above.
         queue: the name of the queue; empty where there is but one.
+        envelope: what the message says beside its body.
     """
 
     sequence_number: int
@@ -48,6 +50,7 @@ class Seen:
     reason: str | None = None
     description: str | None = None
     queue: str = ""
+    envelope: Envelope = PLAIN
 
     @property
     def origin(self) -> int:
@@ -57,7 +60,7 @@ class Seen:
     @property
     def job(self) -> tuple[str, str]:
         """The id and batch under which its job's result lies, be it valid or not."""
-        return job_of(self.body, self.origin)
+        return job_of(self.body, self.origin, self.envelope)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 import os
 import socket
 import ssl
+from pathlib import Path  # noqa: TC003 - pydantic reads it when the model is made
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -114,7 +115,14 @@ class WebhookSettings(CasesSettings):
         return []
 
 
-class ClientSettings(WebhookSettings):
+class ChainSettings(CasesSettings):
+    """What making jobs of events needs."""
+
+    max_chain_depth: Annotated[int, Field(ge=1, le=60)] = 16
+    results_container: str = "results"
+
+
+class ClientSettings(WebhookSettings, ChainSettings):
     """What every command needs that talks to the queue and the blobs."""
 
     servicebus_namespace: str | None = None
@@ -127,7 +135,6 @@ class ClientSettings(WebhookSettings):
         "submissions",
         "inputs",
     )
-    results_container: str = "results"
     events_to: Destinations = ()
     event_destinations: Destinations = ()
     event_source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] = "/jsworker"
@@ -205,8 +212,8 @@ class WorkerSettings(ClientSettings):
     max_code_bytes: Bytes = 8 << 20
     max_input_bytes: Bytes = 64 << 20
     max_collect_bytes: Bytes = 32 << 20
-    max_chain_depth: Annotated[int, Field(ge=1, le=60)] = 16
     max_fan_out: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    routes: Path | None = None
     health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 

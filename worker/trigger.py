@@ -80,12 +80,25 @@ class Scheduled(Model):
     manual: Literal["trigger", "backfill"] | None = None
 
 
+Told = Annotated[str, Field(max_length=2048)]
+
+
+class EventTrigger(Model):
+    """The event a job was made of, and the name of the route by which."""
+
+    id: Told
+    source: Told
+    type: Told
+    route: Told
+
+
 class Trigger(Model):
     """Where a job comes from; carried by the job and by its result.
 
     ``depth`` counts the jobs and events before it in its chain. It bounds what would not end.
     """
 
+    event: EventTrigger | None = None
     depth: Annotated[int, Field(ge=0, le=MOST_DEPTH)] = 0
     step: StepTrigger | None = None
     refused: Refusal | None = None

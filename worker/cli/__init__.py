@@ -26,10 +26,11 @@ _COMMANDS = {
     "cancel": "End a batch, or one job, without running what has not run.",
     "deadletters": "Look at dead letters, run their jobs again, or remove them.",
     "webhooks": "Look at events that webhooks did not take, send them again, or try a webhook.",
+    "routes": "Check routes, by which events become jobs.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
     "local": "Start and stop the local stack.",
-    "schema": "Print the JSON Schema of jobs, results or cases files.",
+    "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
     "version": "Print the version.",
 }
 

@@ -50,6 +50,7 @@ def seen(queue: Queue, message: Message) -> Seen:
         enqueued_at=datetime.fromtimestamp(message.enqueued_at, UTC),
         body=sent.body,
         history=sent.history,
+        envelope=sent.envelope,
         reason=grave.reason if grave else None,
         description=grave.description if grave else None,
     )
@@ -109,7 +110,7 @@ class FakeDeadLetters:
 
     async def resend(self, taken: Taken, message_id: str, history: History) -> None:
         async with self._calls.call("send"):
-            self._queue.send(Sent(taken.delivery.body, message_id, history))
+            self._queue.send(Sent(taken.delivery.body, message_id, history, envelope=taken.delivery.envelope))
 
     async def complete(self, taken: Taken) -> None:
         async with self._calls.call("complete"):
@@ -129,6 +130,7 @@ class FakeDeadLetters:
                 sequence_number=letter.sequence_number,
                 delivery_count=letter.delivery_count,
                 history=letter.history,
+                envelope=letter.envelope,
                 lock_seconds=self._queue.rules.settings.lock_duration_seconds,
                 handle=message.token,
             ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from worker.clock import now
 from worker.delivery import Delivery
+from worker.envelope import PLAIN, Envelope
 from worker.faults import LockLost
 from worker.local.broker.config import QueueSettings
 from worker.local.broker.queue_rules import QueueRules
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from worker.local.broker.duplicates import DuplicateWindow
     from worker.local.broker.values import Message
     from worker.outbox import Parcel
+    from worker.routing import JobMessage
     from worker.settlement import Settlement
     from worker.trace import Trace
 
@@ -37,6 +39,7 @@ class Sent:
     message_id: str
     history: History = field(default_factory=History)
     properties: dict[str, str] = field(default_factory=dict)
+    envelope: Envelope = PLAIN
 
 
 class Queue:
@@ -184,6 +187,7 @@ class FakeReceiver:
             history=replace(sent.history, origin=sent.history.origin or number),
             lock_seconds=lock_seconds,
             properties=sent.properties,
+            envelope=sent.envelope,
             handle=held,
         )
 
@@ -202,7 +206,9 @@ class FakeReceiver:
         if isinstance(settlement, Retry):
             async with self._calls.call("send"):
                 sent = self._queue.sent[held.message.key]
-                again = Sent(sent.body, self._copy_id(delivery, settlement), settlement.history)
+                again = replace(
+                    sent, message_id=self._copy_id(delivery, settlement), history=settlement.history
+                )
                 self._queue.send(again, settlement.delay)
         async with self._calls.call("settle"):
             try:
@@ -244,3 +250,18 @@ class FakeReceiver:
 def _wall(time: float) -> datetime:
     """The loop's time as the services would write it."""
     return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=time)
+
+
+class FakeJobQueues:
+    """One process's way to send jobs; all queues are one."""
+
+    def __init__(self, queue: Queue, calls: Calls) -> None:
+        self._queue, self._calls = queue, calls
+        self.sent: list[JobMessage] = []
+
+    async def send(self, jobs: Sequence[JobMessage]) -> None:
+        async with self._calls.call("send"):
+            for job in jobs:
+                self.sent.append(job)
+                history = History(copies=1, replaces=job.replaces) if job.replaces else History()
+                self._queue.send(Sent(job.body, job.message_id, history))

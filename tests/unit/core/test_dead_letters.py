@@ -203,3 +203,19 @@ async def test_a_sweeper_that_crashes_at_any_step_leaves_it_to_the_next() -> Non
         assert letters(yard.queue) == numbers
     assert step > 8
     VirtualLoop.unhandled_of_running().clear()
+
+
+async def test_a_dead_event_has_the_result_of_its_message_in_words_about_an_event() -> None:
+    yard = Graveyard()
+    event = {"specversion": "1.0", "id": "e1", "source": "/s", "type": "t"}
+    late = yard.bury(event, "TTLExpiredException")
+    bad = yard.bury({**event, "source": 7}, "TTLExpiredException")
+    assert await yard.sweeper().sweep() == 2
+    expired, refused = yard.result(f"message-{late}").error, yard.result(f"message-{bad}").error
+    assert expired
+    assert (expired.code, expired.message) == (
+        "expired",
+        "the event waited longer than its message's time to live",
+    )
+    assert refused
+    assert (refused.code, refused.field) == ("invalid_event", "source")

@@ -11,7 +11,7 @@ from tests.unit.core.calls import Calls
 from tests.unit.core.fake_blobs import Account, FakeBlobs
 from tests.unit.core.fake_endings import endings
 from tests.unit.core.fake_pool import FakePool, Pool
-from tests.unit.core.fake_queue import FakeReceiver, Queue, Sent
+from tests.unit.core.fake_queue import FakeJobQueues, FakeReceiver, Queue, Sent
 from worker.admission import Admissions
 from worker.breaker import Breaker
 from worker.cancelling import Cancellations
@@ -24,6 +24,7 @@ from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
 from worker.result import Result
+from worker.routing import Router
 from worker.session_leases import SessionLeases
 from worker.settings import WorkerSettings
 from worker.shares import Shares
@@ -33,6 +34,7 @@ from worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
+    from worker.routes import RoutesFile
     from worker.settlement import History, Settlement
     from worker.slot import Handler
 
@@ -86,8 +88,10 @@ class Process:
             settings=self.settings,
             shares=Shares(self.settings.fair_lookahead, lambda: self.permits.limit, self.settings.beyond),
         )
-        self.processor = Processor(self.services)
         self._queue = world.queue
+        self.job_queues = FakeJobQueues(world.queue, self.calls)
+        router = Router(world.routes, self.job_queues, self.blobs, self.services.endings, self.settings)
+        self.processor = Processor(self.services, router)
         self.worker = Worker(self.services, self.permits, self.processor, self.receiver, self.duties())
         self.stop = asyncio.Event()
 
@@ -131,6 +135,7 @@ class World:
     def __init__(self, max_sessions: int = 2) -> None:
         self.account, self.pool, self.queue = Account(), Pool(max_sessions), Queue()
         self.processes: list[Process] = []
+        self.routes: RoutesFile | None = None
 
     def process(self, **values: object) -> Process:
         process = Process(self, None, **({"max_sessions": self.pool.max_sessions} | values))
