@@ -61,8 +61,9 @@ class Queue:
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
         """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
         self._intake.refuse_if_busy()
+        numbers = self.put(messages)
         self._store.after_commit(then)
-        return self.put(messages)
+        return numbers
 
     def put(self, messages: Sequence[Incoming]) -> list[int]:
         """Accept messages with the next commit; returns the sequence numbers given, 0 to duplicates."""

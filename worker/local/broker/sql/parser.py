@@ -30,8 +30,9 @@ from worker.local.broker.sql.conditions import (
     Operand,
     Property,
 )
+from worker.local.broker.sql.cursor import Cursor
 from worker.local.broker.sql.pattern import Pattern
-from worker.local.broker.sql.tokens import FilterError, Kind, Token, tokenize
+from worker.local.broker.sql.tokens import FilterError, Kind, Token
 
 _DEEPEST: Final = 32
 _CONSTANTS: Final[dict[str, bool | None]] = {"TRUE": True, "FALSE": False, "NULL": None}
@@ -46,118 +47,112 @@ def parse_condition(text: str) -> Condition:
     Raises:
         FilterError: it is no filter; the text says where.
     """
-    parser = _Parser(tokenize(text))
+    parser = _Parser(text)
     condition = parser.condition()
     parser.expect_end()
     return condition
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._cursor = 0
+    def __init__(self, text: str) -> None:
+        self._cursor = Cursor(text)
         self._depth = 0
 
     def condition(self) -> Condition:
-        start = self._next
+        start = self._cursor.next
         return _condition(self._disjunction(), start)
 
     def expect_end(self) -> None:
-        if self._next.kind is not Kind.END:
-            raise self._unexpected("the end, AND or OR")
-
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._cursor]
+        if self._cursor.next.kind is not Kind.END:
+            raise self._cursor.unexpected("the end, AND or OR")
 
     def _disjunction(self) -> Expression:
-        start = self._next
+        start = self._cursor.next
         first = self._conjunction()
-        if not self._next.is_word("OR"):
+        if not self._cursor.next.is_word("OR"):
             return first
         conditions = [_condition(first, start)]
-        while self._take_word("OR"):
-            start = self._next
+        while self._cursor.take_word("OR"):
+            start = self._cursor.next
             conditions.append(_condition(self._conjunction(), start))
         return Either(tuple(conditions))
 
     def _conjunction(self) -> Expression:
-        start = self._next
+        start = self._cursor.next
         first = self._negation()
-        if not self._next.is_word("AND"):
+        if not self._cursor.next.is_word("AND"):
             return first
         conditions = [_condition(first, start)]
-        while self._take_word("AND"):
-            start = self._next
+        while self._cursor.take_word("AND"):
+            start = self._cursor.next
             conditions.append(_condition(self._negation(), start))
         return Every(tuple(conditions))
 
     def _negation(self) -> Expression:
-        if not self._take_word("NOT"):
+        if not self._cursor.take_word("NOT"):
             return self._test()
         self._descend()
-        start = self._next
+        start = self._cursor.next
         negated = Not(_condition(self._negation(), start))
         self._depth -= 1
         return negated
 
     def _test(self) -> Expression:
-        if self._take_word("EXISTS"):
-            self._expect_sign("(")
+        if self._cursor.take_word("EXISTS"):
+            self._cursor.expect_sign("(")
             asked_for = self._property()
-            self._expect_sign(")")
+            self._cursor.expect_sign(")")
             return Exists(asked_for)
-        start = self._next
+        start = self._cursor.next
         subject = self._operand_or_condition()
         if self._begins_predicate():
             return self._predicate(subject, start)
         if isinstance(subject, Operand) and not self._ends_condition():
-            raise self._unexpected("a comparison")
+            raise self._cursor.unexpected("a comparison")
         return subject
 
     def _ends_condition(self) -> bool:
-        token = self._next
+        token = self._cursor.next
         return token.kind is Kind.END or token.is_sign(")") or token.is_word("AND") or token.is_word("OR")
 
     def _begins_predicate(self) -> bool:
-        token = self._next
+        token = self._cursor.next
         return token.is_sign(*COMPARISONS) or any(map(token.is_word, ("IS", "NOT", "IN", "LIKE")))
 
     def _predicate(self, subject: Expression, start: Token) -> Condition:
         operand = _operand(subject, start)
-        if self._next.kind is Kind.SIGN:
-            return Comparison(operand, self._take().value, self._operand())
-        if self._take_word("IS"):
+        if self._cursor.next.kind is Kind.SIGN:
+            return Comparison(operand, self._cursor.take().value, self._operand())
+        if self._cursor.take_word("IS"):
             return self._null_test(operand, start)
-        negated = self._take_word("NOT")
-        if self._take_word("IN"):
+        negated = self._cursor.take_word("NOT")
+        if self._cursor.take_word("IN"):
             condition: Condition = Membership(operand, self._choices())
-        elif self._take_word("LIKE"):
+        elif self._cursor.take_word("LIKE"):
             condition = Likeness(operand, self._pattern())
         else:
-            raise self._unexpected("IN or LIKE")
+            raise self._cursor.unexpected("IN or LIKE")
         return Not(condition) if negated else condition
 
     def _null_test(self, operand: Operand, start: Token) -> Condition:
-        negated = self._take_word("NOT")
-        if not self._take_word("NULL"):
-            raise self._unexpected("NULL")
+        negated = self._cursor.take_word("NOT")
+        if not self._cursor.take_word("NULL"):
+            raise self._cursor.unexpected("NULL")
         if not isinstance(operand, Property):
             raise FilterError(start.position, "IS NULL asks about a property")
         return Not(IsNull(operand)) if negated else IsNull(operand)
 
     def _choices(self) -> tuple[Operand, ...]:
-        self._expect_sign("(")
+        self._cursor.expect_sign("(")
         choices = [self._operand()]
-        while self._next.is_sign(","):
-            self._take()
+        while self._cursor.take_sign(","):
             choices.append(self._operand())
-        self._expect_sign(")")
+        self._cursor.expect_sign(")")
         return tuple(choices)
 
     def _pattern(self) -> Pattern:
         pattern = self._text("a pattern in quotes")
-        if not self._take_word("ESCAPE"):
+        if not self._cursor.take_word("ESCAPE"):
             return Pattern.parse(pattern.value)
         escape = self._text("a character in quotes")
         if len(escape.value) != 1:
@@ -168,49 +163,48 @@ class _Parser:
             raise FilterError(pattern.position, str(error)) from error
 
     def _text(self, expected: str) -> Token:
-        if self._next.kind is not Kind.TEXT:
-            raise self._unexpected(expected)
-        return self._take()
+        if self._cursor.next.kind is not Kind.TEXT:
+            raise self._cursor.unexpected(expected)
+        return self._cursor.take()
 
     def _operand(self) -> Operand:
-        start = self._next
+        start = self._cursor.next
         return _operand(self._operand_or_condition(), start)
 
     def _operand_or_condition(self) -> Expression:
-        token = self._next
+        token = self._cursor.next
         if token.is_sign("("):
             return self._parenthesis()
         if token.kind is Kind.TEXT:
-            return Constant(self._take().value)
+            return Constant(self._cursor.take().value)
         if token.kind is Kind.NUMBER or token.is_sign("-", "+"):
             return self._number()
         if token.kind is Kind.WORD and token.value.upper() in _CONSTANTS:
-            return Constant(_CONSTANTS[self._take().value.upper()])
+            return Constant(_CONSTANTS[self._cursor.take().value.upper()])
         return self._property()
 
     def _parenthesis(self) -> Expression:
         self._descend()
-        self._take()
+        self._cursor.take()
         inner = self._disjunction()
-        self._expect_sign(")")
+        self._cursor.expect_sign(")")
         self._depth -= 1
         return inner
 
     def _number(self) -> Constant:
-        negative = self._next.is_sign("-")
-        if self._next.kind is Kind.SIGN:
-            self._take()
-        if self._next.kind is not Kind.NUMBER:
-            raise self._unexpected("a number")
-        return Constant(self._take().number(negative=negative))
+        negative = self._cursor.next.is_sign("-")
+        if self._cursor.next.kind is Kind.SIGN:
+            self._cursor.take()
+        if self._cursor.next.kind is not Kind.NUMBER:
+            raise self._cursor.unexpected("a number")
+        return Constant(self._cursor.take().number(negative=negative))
 
     def _property(self) -> Property:
         first = self._name()
-        if not self._next.is_sign("."):
+        if not self._cursor.take_sign("."):
             return Property(first.value.lower())
         if first.value.lower() not in {"sys", "user"}:
             raise FilterError(first.position, f"the scope of a property is sys or user, not {first}")
-        self._take()
         name = self._name()
         system = first.value.lower() == "sys"
         if system and name.value.lower() not in SYSTEM_PROPERTIES:
@@ -218,34 +212,16 @@ class _Parser:
         return Property(name.value.lower(), system)
 
     def _name(self) -> Token:
-        token = self._next
+        token = self._cursor.next
         reserved = token.kind is Kind.WORD and token.value.upper() in _KEYWORDS
         if reserved or token.kind not in {Kind.WORD, Kind.NAME}:
-            raise self._unexpected("a property or a value")
-        return self._take()
-
-    def _take(self) -> Token:
-        token = self._next
-        self._cursor += 1
-        return token
-
-    def _take_word(self, word: str) -> bool:
-        found = self._next.is_word(word)
-        self._cursor += found
-        return found
-
-    def _expect_sign(self, sign: str) -> None:
-        if not self._next.is_sign(sign):
-            raise self._unexpected(repr(sign))
-        self._take()
+            raise self._cursor.unexpected("a property or a value")
+        return self._cursor.take()
 
     def _descend(self) -> None:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise FilterError(self._next.position, f"this is nested more than {_DEEPEST} deep")
-
-    def _unexpected(self, expected: str) -> FilterError:
-        return FilterError(self._next.position, f"expected {expected}, not {self._next}")
+            raise FilterError(self._cursor.next.position, f"this is nested more than {_DEEPEST} deep")
 
 
 def _condition(expression: Expression, start: Token) -> Condition:
