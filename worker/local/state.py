@@ -19,16 +19,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_BYTES = 48
+_QUEUE_RULES = {
+    "lock_duration_seconds": 60,
+    "max_delivery_count": 20,
+    "dead_lettering_on_expiration": True,
+    "duplicate_detection_window_seconds": 600,
+}
 QUEUES = {
-    "queues": [
+    "queues": [{"name": "jobs", **_QUEUE_RULES}, {"name": "webhooks", **_QUEUE_RULES}],
+    "topics": [
         {
-            "name": "jobs",
-            "lock_duration_seconds": 60,
-            "max_delivery_count": 20,
-            "dead_lettering_on_expiration": True,
+            "name": "events",
             "duplicate_detection_window_seconds": 600,
+            "subscriptions": [{"name": "all", "lock_duration_seconds": 60, "max_delivery_count": 20}],
         }
-    ]
+    ],
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
-from worker.local.broker import Broker, BrokerConfig, QueueSettings
+from worker.local.broker import Broker, BrokerConfig, QueueSettings, TopicSettings
 
 KINDS: dict[str, dict[str, Any]] = {
     "jobs": {"max_delivery_count": 3},
@@ -81,6 +81,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     config = BrokerConfig(
         data_dir=tmp_path,
         queues=declared(1),
+        topics=(TopicSettings.model_validate({"name": "news", "subscriptions": [{"name": "all"}]}),),
         key=uuid.uuid4().hex,
         accepted_tokens=frozenset({"a.known.jwt"}),
     )
@@ -91,7 +92,8 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sdk]:
     folder = tmp_path_factory.mktemp("broker")
-    config = BrokerConfig(data_dir=folder, queues=declared(), key=uuid.uuid4().hex)
+    topics = tuple(TopicSettings(**topic) for topic in getattr(request.module, "TOPICS", ()))
+    config = BrokerConfig(data_dir=folder, queues=declared(), topics=topics, key=uuid.uuid4().hex)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Broker(config))
         text = broker.connection_string

@@ -78,6 +78,21 @@ async def test_a_shared_access_signature_opens_its_own_queue_only(broker: Broker
         await send_with(ServiceBusClient.from_connection_string(text, retry_total=0), "small-0")
 
 
+async def pass_through_topic(client: ServiceBusClient) -> str:
+    async with client:
+        async with client.get_topic_sender("news") as sender:
+            await sender.send_messages(ServiceBusMessage("hello"))
+        async with client.get_subscription_receiver("news", "all") as receiver:
+            return str((await receiver.receive_messages(1, max_wait_time=5))[0])
+
+
+async def test_tokens_open_topics_and_subscriptions(broker: Broker) -> None:
+    host = f"127.0.0.1:{broker.port}"
+    bearer = ServiceBusClient(host, Credential("a.known.jwt"), use_tls=False, retry_total=0)
+    signed = ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0)
+    assert await pass_through_topic(bearer) == await pass_through_topic(signed) == "hello"
+
+
 class RawPeer:
     """Speaks frames to the broker without the SDK's help."""
 

@@ -6,17 +6,31 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+OURS = {"name": "ours", "filter": {"correlation": {"subject": "ours"}}}
+NONE = {"name": "none", "filter": {"sql": "sys.Subject <> 'ours'"}}
 QUEUES = {
     "queues": [
         {"name": "jobs", "lock_duration_seconds": 2, "max_delivery_count": 50},
         {"name": "long-locks", "lock_duration_seconds": 60},
-    ]
+    ],
+    "topics": [
+        {
+            "name": "events",
+            "duplicate_detection_window_seconds": 60,
+            "subscriptions": [
+                {"name": "all"},
+                {"name": "ours", "rules": [OURS]},
+                {"name": "none", "rules": [NONE]},
+            ],
+        }
+    ],
 }
 
 
@@ -96,6 +110,18 @@ async def test_a_wrong_queues_file_is_explained_with_status_2(process: Process, 
     assert b"queues.0.lock_seconds: Extra inputs are not permitted" in errors
 
 
+async def test_a_wrong_filter_is_explained_with_its_position(process: Process, tmp_path: Path) -> None:
+    rule = {"name": "r", "filter": {"sql": "colour == 'red'"}}
+    topic = {"name": "events", "subscriptions": [{"name": "red", "rules": [rule]}]}
+    (tmp_path / "queues.json").write_text(json.dumps({"queues": [], "topics": [topic]}))
+    running = await process.spawn()
+    _, errors = await running.communicate()
+    process._running = running
+    assert running.returncode == 2
+    assert b"topics.0.subscriptions.0.rules.0.filter.sql: " in errors
+    assert b"at character 9: expected a property or a value, not '='" in errors
+
+
 async def test_a_wrong_file_of_faults_is_explained_with_status_2(process: Process, tmp_path: Path) -> None:
     (tmp_path / "faults.json").write_text('{"broker": {"busy_rate": 7}}')
     running = await process.spawn(f"--faults={tmp_path / 'faults.json'}")
@@ -157,6 +183,57 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(process: Process) -> N
     assert sent - completed <= left.keys()
     assert not completed & left.keys()
     assert all(left[body] > received[body] for body in left.keys() & received.keys())
+
+
+async def publish_until_killed(
+    client: ServiceBusClient, acknowledged: set[str], name: str, enough: asyncio.Event
+) -> None:
+    """Every third is scheduled, for a time that comes before or after the kill."""
+    async with client.get_topic_sender("events") as sender:
+        for number in range(10_000):
+            message = ServiceBusMessage(f"{name}-{number}", message_id=f"{name}-{number}", subject="ours")
+            if number % 3:
+                await sender.send_messages(message)
+            else:
+                due = datetime.now(UTC) + timedelta(seconds=number % 4 / 10)
+                await sender.schedule_messages(message, due)
+            acknowledged.add(str(message))
+            if len(acknowledged) == 150:
+                enough.set()
+
+
+async def take_all(client: ServiceBusClient, subscription: str) -> list[str]:
+    taken: list[str] = []
+    async with client.get_subscription_receiver("events", subscription) as receiver:
+        while messages := await receiver.receive_messages(100, max_wait_time=1.5):
+            taken += map(str, messages)
+    return taken
+
+
+# The SDK never closes the socket of a lost connection.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_kill_leaves_every_published_message_once_in_each_subscription(process: Process) -> None:
+    published: set[str] = set()
+    enough = asyncio.Event()
+    async with connect(await process.start()) as client:
+        work = [
+            asyncio.ensure_future(publish_until_killed(client, published, name, enough)) for name in "abc"
+        ]
+        await asyncio.wait_for(enough.wait(), 30)
+        await process.stop(signal.SIGKILL)
+        await asyncio.wait(work, timeout=10)
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+    async with connect(await process.start()) as client:
+        async with client.get_topic_sender("events") as sender:
+            await sender.send_messages([ServiceBusMessage("again", message_id=same) for same in published])
+        everything, ours, none = await asyncio.gather(
+            *(take_all(client, subscription) for subscription in ("all", "ours", "none"))
+        )
+    assert published <= set(everything)
+    assert sorted(everything) == sorted(ours) == sorted(set(ours))
+    assert none == []
 
 
 # The SDK never closes the socket of a lost connection.

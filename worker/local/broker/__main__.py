@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from worker.local.broker.config import BrokerConfig, ConfigError, read_queues
+from worker.local.broker.config import BrokerConfig, ConfigError, read_declaration
 from worker.local.broker.log import JsonLines
 from worker.local.broker.server import Broker
 from worker.local.faults import BrokerFaults, FaultsError
@@ -47,7 +47,9 @@ def main() -> int:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m worker.local.broker", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder for the store; made when missing")
-    parser.add_argument("--queues", type=Path, required=True, help="JSON file that declares the queues")
+    parser.add_argument(
+        "--queues", type=Path, required=True, help="JSON file that declares queues and topics"
+    )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 lets the system choose")
     parser.add_argument("--key-file", type=Path, required=True, help="file with the shared access key")
     parser.add_argument("--token-file", type=Path, help="file with accepted bearer tokens, one a line")
@@ -59,10 +61,12 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _read_config(arguments: argparse.Namespace) -> BrokerConfig:
     tokens = arguments.token_file.read_text().split() if arguments.token_file else []
+    declaration = read_declaration(arguments.queues)
     try:
         return BrokerConfig(
             data_dir=arguments.data,
-            queues=read_queues(arguments.queues),
+            queues=declaration.queues,
+            topics=declaration.topics,
             key=arguments.key_file.read_text().strip(),
             port=arguments.port,
             accepted_tokens=frozenset(tokens),

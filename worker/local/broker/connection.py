@@ -3,26 +3,27 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import uuid4
 
 from worker.local.broker import encode, frames
 from worker.local.broker.auth import Grant, TokenCheck, TokenRefusedError
 from worker.local.broker.codec import DecodeError
+from worker.local.broker.entities import Entities, Target
 from worker.local.broker.errors import (
     DECODE_ERROR,
     FRAMING_ERROR,
     ILLEGAL_STATE,
     INTERNAL_ERROR,
-    NOT_FOUND,
     UNAUTHORIZED,
     AmqpError,
 )
-from worker.local.broker.management import Management
+from worker.local.broker.management import operations_of
 from worker.local.broker.nodes import CBS, Node
 from worker.local.broker.outlet import Outlet
 from worker.local.broker.queues import Queue
+from worker.local.broker.requests import serve
 from worker.local.broker.session import Serve, Session
 from worker.local.faults import BrokerFaults
 from worker.local.switches import Switches
@@ -40,14 +41,14 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        queues: Mapping[str, Queue],
+        entities: Entities,
         tokens: TokenCheck,
         connections: set["Connection"],
         faults: Switches[BrokerFaults],
     ) -> None:
         self._faults = faults
         self.peer_frame_limit = _LEAST_FRAME_LIMIT
-        self._queues = queues
+        self._entities = entities
         self._tokens = tokens
         self._connections = connections
         self._grants: dict[str, Grant] = {}
@@ -115,22 +116,28 @@ class Connection(asyncio.Protocol):
             self.write([frames.frame(0, frames.CLOSE, [frames.error(problem)])])
         self.outlet.end()
 
-    def find_queue(self, node: Node) -> Queue:
-        """Return the queue of a node that this peer may use."""
-        now = time.time()
-        if not any(grant.covers(node.path, now) for grant in self._grants.values()):
-            raise AmqpError(UNAUTHORIZED, f"no valid token was put for {node.path}")
-        queue = self._queues.get(node.queue)
-        if queue is None:
-            raise AmqpError(NOT_FOUND, f"The messaging entity '{node.queue}' could not be found.")
-        return queue
+    def find_source(self, node: Node) -> Queue:
+        """Return what this peer may take messages from at a node."""
+        self._check_grants(node)
+        return self._entities.source(node)
+
+    def find_target(self, node: Node) -> Target:
+        """Return what this peer may send messages to at a node."""
+        self._check_grants(node)
+        return self._entities.target(node)
 
     def find_service(self, node: Node) -> Serve:
         """Return what answers the requests to a node that this peer may use."""
         if node.path == CBS:
             return self._put_token
-        management = Management(self.find_queue(node), dead_letters=node.dead_letters)
-        return lambda properties, body, reply: management.serve(properties.get("operation"), body, reply)
+        self._check_grants(node)
+        operations = operations_of(*self._entities.find(node), dead_letters=node.dead_letters)
+        return lambda properties, body, reply: serve(operations, properties.get("operation"), body, reply)
+
+    def _check_grants(self, node: Node) -> None:
+        now = time.time()
+        if not any(grant.covers(node.path, now) for grant in self._grants.values()):
+            raise AmqpError(UNAUTHORIZED, f"no valid token was put for {node.path}")
 
     def _put_token(
         self, properties: dict[object, object], body: object, reply: Callable[[bytes, bytes], None]

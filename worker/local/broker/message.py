@@ -19,8 +19,8 @@ BATCH_FORMAT: Final = 0x80013700
 _HEADER: Final = 0x70
 _DELIVERY_ANNOTATIONS: Final = 0x71
 _MESSAGE_ANNOTATIONS: Final = 0x72
-_PROPERTIES: Final = 0x73
-_APPLICATION_PROPERTIES: Final = 0x74
+PROPERTIES: Final = 0x73
+APPLICATION_PROPERTIES: Final = 0x74
 _DATA: Final = 0x75
 _VALUE: Final = 0x77
 _FOOTER: Final = 0x78
@@ -109,9 +109,9 @@ def parse(data: bytes) -> Incoming:
         elif code == _MESSAGE_ANNOTATIONS:
             annotations, scheduled_at = _read_annotations(data, start)
         elif code != _DELIVERY_ANNOTATIONS:
-            if code == _PROPERTIES:
+            if code == PROPERTIES:
                 message_id = _read_message_id(data, start)
-            elif code == _APPLICATION_PROPERTIES:
+            elif code == APPLICATION_PROPERTIES:
                 _check_map(data, start)
             bare += b"\x00\x53%c" % code
             bare += data[start:end]
@@ -138,9 +138,9 @@ def read_request(data: bytes) -> tuple[bytes, dict[object, object], object]:
     """Return the raw message id, the application properties and the value of a management request."""
     message_id, properties, body = encode.NULL, {}, None
     for code, start, _ in sections(data):
-        if code == _PROPERTIES:
+        if code == PROPERTIES:
             message_id = _read_message_id(data, start) or encode.NULL
-        elif code == _APPLICATION_PROPERTIES:
+        elif code == APPLICATION_PROPERTIES:
             value, _ = decode(data, start)
             properties = value if isinstance(value, dict) else {}
         elif code == _VALUE:
@@ -153,8 +153,8 @@ def render_response(correlation_id: bytes, properties: bytes, body: bytes) -> by
     fields = [encode.NULL] * 5 + [correlation_id]
     return b"".join(
         (
-            encode.described(_PROPERTIES, encode.sequence(fields)),
-            encode.described(_APPLICATION_PROPERTIES, properties),
+            encode.described(PROPERTIES, encode.sequence(fields)),
+            encode.described(APPLICATION_PROPERTIES, properties),
             encode.described(_VALUE, body),
         )
     )
@@ -193,16 +193,16 @@ def _with_reason(message: Message, bare: bytes) -> bytes:
     entries = [encode.string(key) + encode.string(text) for key, text in texts if text is not None]
     before, after = b"", b""
     for code, start, end in sections(bare):
-        if code == _APPLICATION_PROPERTIES:
+        if code == APPLICATION_PROPERTIES:
             sent = map_entries(bare, start)
             entries += [raw for key, raw in sent if key not in {_REASON, _DESCRIPTION}]
-        elif code == _PROPERTIES:
+        elif code == PROPERTIES:
             before = bare[:end]
         else:
             after = bare[start - 3 :]
             break
     added = encode.raw_map(b"".join(entries), 2 * len(entries))
-    return before + encode.described(_APPLICATION_PROPERTIES, added) + after
+    return before + encode.described(APPLICATION_PROPERTIES, added) + after
 
 
 def _read_header(data: bytes, position: int) -> tuple[bytes, float | None]:

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from worker.local.broker.config import QueueSettings
-from worker.local.broker.duplicates import DuplicateWindow
-from worker.local.broker.errors import SERVER_BUSY, SERVER_BUSY_TEXT, AmqpError
+from worker.local.broker.intake import Intake
 from worker.local.broker.message import Incoming, render
 from worker.local.broker.queue_rules import QueueRules
 from worker.local.broker.store import Store
@@ -51,9 +50,7 @@ class Queue:
         self._id, last_sequence = store.open_queue(settings.name.lower())
         self._rules = QueueRules(settings, partial(os.urandom, 16), last_sequence)
         self._rules.restore(store.load_messages(self._id))
-        window = settings.duplicate_detection_window_seconds
-        known = store.load_ids(self._id, time.time())
-        self._window = None if window is None else DuplicateWindow(window, known)
+        self._intake = Intake(store, self._id, settings.duplicate_detection_window_seconds, faults)
         self._lines: dict[bool, deque[Consumer]] = {False: deque(), True: deque()}
 
     def tick(self) -> None:
@@ -63,12 +60,16 @@ class Queue:
 
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
         """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
-        if self.faults.happens("busy_rate"):
-            raise AmqpError(SERVER_BUSY, SERVER_BUSY_TEXT)
+        self._intake.refuse_if_busy()
+        numbers = self.put(messages)
+        self._store.after_commit(then)
+        return numbers
+
+    def put(self, messages: Sequence[Incoming]) -> list[int]:
+        """Accept messages with the next commit; returns the sequence numbers given, 0 to duplicates."""
         now = self._now()
         numbers = [self._accept(message, now) for message in messages]
         self._store.save_sequence(self._id, self._rules.last_sequence)
-        self._store.after_commit(then)
         self._dispatch()
         return numbers
 
@@ -140,11 +141,8 @@ class Queue:
         return None if content is None else render(message, content, self.faults.now.clock_skew_seconds)
 
     def _accept(self, incoming: Incoming, now: float) -> int:
-        if self._window is not None and incoming.message_id is not None:
-            forget_at = self._window.remember(incoming.message_id, now)
-            if forget_at is None:
-                return 0
-            self._store.remember_id(self._id, incoming.message_id, forget_at)
+        if not self._intake.admits(incoming.message_id, now):
+            return 0
         message = self._rules.send(now, incoming.ttl, incoming.scheduled_at)
         self._store.add(self._id, message, incoming.content(self.settings.effective_ttl(incoming.ttl)))
         return message.sequence_number

@@ -1,4 +1,4 @@
-"""The broker: its store, its queues, and the port it listens on."""
+"""The broker: its store, its queues and topics, and the port it listens on."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Self
 from worker.local.broker.auth import TokenCheck
 from worker.local.broker.config import POLICY_NAME, BrokerConfig
 from worker.local.broker.connection import Connection
-from worker.local.broker.queues import Queue
+from worker.local.broker.entities import Entities
 from worker.local.broker.store import Store
 from worker.local.faults import BrokerFaults
 from worker.local.switches import Switches
@@ -28,7 +28,7 @@ class Broker:
         self._faults = faults or Switches(BrokerFaults())
         self._hangs = False
         self._connections: set[Connection] = set()
-        self._queues: dict[str, Queue] = {}
+        self._entities: Entities
         self._store: Store
         self._server: asyncio.Server
         self._ticker: asyncio.TimerHandle
@@ -49,13 +49,10 @@ class Broker:
     async def __aenter__(self) -> Self:
         self._config.data_dir.mkdir(parents=True, exist_ok=True)
         self._store = Store(self._config.data_dir / "broker.sqlite3", self._give_up)
-        self._queues = {
-            settings.name.lower(): Queue(settings, self._store, self._faults)
-            for settings in self._config.queues
-        }
+        self._entities = Entities(self._config, self._store, self._faults)
         tokens = TokenCheck(self._config.key, self._config.accepted_tokens)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._queues, tokens, self._connections, self._faults),
+            lambda: Connection(self._entities, tokens, self._connections, self._faults),
             "127.0.0.1",
             self._config.port,
         )
@@ -79,8 +76,8 @@ class Broker:
         self._faults.refresh()
         self._hang()
         self._drop_connections()
-        for queue in () if self._hangs else self._queues.values():
-            queue.tick()
+        if not self._hangs:
+            self._entities.tick()
         self._ticker = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
 
     def _hang(self) -> None:

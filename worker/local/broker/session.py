@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from worker.local.broker import encode, frames
 from worker.local.broker.codec import DecodeError, Described
+from worker.local.broker.entities import Target
 from worker.local.broker.errors import (
     DECODE_ERROR,
     ILLEGAL_STATE,
@@ -15,10 +16,7 @@ from worker.local.broker.errors import (
     AmqpError,
 )
 from worker.local.broker.links import ConsumerLink, Delivery, InboundLink, Link, ResponseLink, settle, unpack
-from worker.local.broker.message import (
-    read_request,
-    render_response,
-)
+from worker.local.broker.message import read_request, render_response
 from worker.local.broker.nodes import Node
 from worker.local.broker.queues import Queue
 from worker.local.broker.values import LockLostError
@@ -44,8 +42,11 @@ class Host(Protocol):
     def write(self, pieces: Iterable[bytes]) -> None:
         """Send frames."""
 
-    def find_queue(self, node: Node) -> Queue:
-        """Return the queue of a node that this peer may use."""
+    def find_source(self, node: Node) -> Queue:
+        """Return what this peer may take messages from at a node."""
+
+    def find_target(self, node: Node) -> Target:
+        """Return what this peer may send messages to at a node."""
 
     def find_service(self, node: Node) -> Serve:
         """Return what answers the requests to a node that this peer may use."""
@@ -207,12 +208,14 @@ class Session:
             return InboundLink(
                 self, handle, _REQUEST_LIMIT, partial(self._request, node, serve)
             ), _REQUEST_LIMIT
-        queue = self._host.find_queue(node)
-        limit = queue.settings.max_message_bytes
         if peer_receives:
+            queue = self._host.find_source(node)
             delete = frames.uint(fields, 3, 2) == _RECEIVE_AND_DELETE
-            return ConsumerLink(self, handle, queue, dead_letters=node.dead_letters, delete=delete), limit
-        return InboundLink(self, handle, limit, partial(self._submit, queue)), limit
+            consumer = ConsumerLink(self, handle, queue, dead_letters=node.dead_letters, delete=delete)
+            return consumer, queue.settings.max_message_bytes
+        target = self._host.find_target(node)
+        limit = target.settings.max_message_bytes
+        return InboundLink(self, handle, limit, partial(self._submit, target)), limit
 
     def _on_detach(self, fields: list[object], _payload: bytes) -> None:
         handle = frames.uint(fields, 0)
@@ -221,11 +224,11 @@ class Session:
             link.close()
             self._send(frames.DETACH, [encode.uint(handle), encode.TRUE])
 
-    def _submit(self, queue: Queue, delivery: Delivery) -> None:
+    def _submit(self, target: Target, delivery: Delivery) -> None:
         accepted = frames.outcome(frames.ACCEPTED)
         confirm = partial(self._settle, delivery.number, accepted, from_receiver=True)
         try:
-            queue.send(unpack(delivery), _nothing if delivery.settled else confirm)
+            target.send(unpack(delivery), _nothing if delivery.settled else confirm)
         except (AmqpError, DecodeError) as error:
             problem = error if isinstance(error, AmqpError) else AmqpError(DECODE_ERROR, str(error))
             rejected = frames.outcome(frames.REJECTED, problem)
