@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.tallies import lines, send_tallies, take_tallies
 
 if TYPE_CHECKING:
     from tests.tallies import Node
+
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
