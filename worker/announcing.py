@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from worker.destinations import united
 from worker.faults import JobRejected
 from worker.job_events import CONTENT_TYPE, Event, batch_completed, job_completed
-from worker.outbox import Parcel, Record
+from worker.parcels import Parcel, Record
 from worker.webhook_url import check_url
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ import structlog
 from worker.batch import MAX_MANIFEST_BYTES, BatchError, Folder, read_manifest
 from worker.clock import now
 from worker.faults import AlreadyCommitted, BlobMissing
-from worker.outbox import Record, leave
 from worker.outcomes import outcomes, told
+from worker.parcels import Record, leave
 from worker.watching import Finished, Progress
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from worker.webhook_message import webhook_message
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
-    from worker.outbox import Parcel
+    from worker.parcels import Parcel
 
 
 class Posting:

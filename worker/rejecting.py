@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker import __version__
-from worker.outbox import Record, leave
+from worker.parcels import Record, leave
 from worker.records import recorded_ids
 from worker.result import Error, Producer, Result
 

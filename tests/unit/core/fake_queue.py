@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.unit.core.calls import Calls
     from worker.local.broker.duplicates import DuplicateWindow
     from worker.local.broker.values import Message
-    from worker.outbox import Parcel
+    from worker.parcels import Parcel
     from worker.routing import JobMessage
     from worker.settlement import Settlement
     from worker.trace import Trace

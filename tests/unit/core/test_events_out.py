@@ -20,7 +20,8 @@ from worker.completion import complete, read_completion
 from worker.dead_letters import Recorder, Sweeper
 from worker.destinations import Destination, parse_destinations
 from worker.faults import ConfigurationFault, InfrastructureFault
-from worker.outbox import Outbox, Parcel, Record, Sending
+from worker.outbox import Outbox, Sending
+from worker.parcels import Parcel, Record
 
 if TYPE_CHECKING:
     from tests.unit.core.points import Points
