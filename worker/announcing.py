@@ -25,20 +25,27 @@ class Announcements:
 
     settings: ClientSettings
 
-    def of_job(self, result: Result, attempt: str, reply_to: tuple[Destination, ...]) -> Record | None:
+    def of_job(
+        self,
+        result: Result,
+        attempt: str,
+        reply_to: tuple[Destination, ...],
+        replaces: str | None = None,
+    ) -> Record | None:
         """What is to be sent once a result is committed.
 
         Args:
             result: not committed yet.
             attempt: its name.
             reply_to: of the job; what is not allowed there is left out: the job was rejected for it.
+            replaces: ETag of the result that this one is to take the place of.
         """
         asked = [one for one in reply_to if self.refusal(one) is None]
         to = united(self.settings.events_to, asked)
         if not to:
             return None
         event = job_completed(result, attempt, self.settings.event_source, self.settings.results_container)
-        return Record(result.batch, result.id, attempt, _parcels(event, to))
+        return Record(result.batch, result.id, attempt, _parcels(event, to), replaces)
 
     def of_batch(self, record: Mapping[str, Any]) -> Record | None:
         """What is to be sent once a batch's record of completion stands."""

@@ -85,7 +85,7 @@ class Endings:
         Where another attempt's result stands, what is sent follows that.
         """
         planned = await self._chains.planned(after.then, result, attempt)
-        record = self.announcements.of_job(planned.result, attempt, after.reply_to)
+        record = self.announcements.of_job(planned.result, attempt, after.reply_to, replaces)
         if record:
             await self._patiently(lambda: self.outbox.put(record))
         if await self.committer.commit(planned.result, attempt, replaces):

@@ -105,7 +105,7 @@ class Outbox:
             record = await self._read(name)
             if record and record.mark == committed:
                 await self.send(record)
-            elif record:
+            elif record and not await self._may_replace(record):
                 await self.drop(record)
 
     async def drop(self, record: Record) -> None:
@@ -142,8 +142,14 @@ class Outbox:
         committed = await self._committed(record)
         if committed == record.mark:
             await self.send(record)
-        elif committed is not None:
+        elif committed is not None and not await self._may_replace(record):
             await self.drop(record)
+
+    async def _may_replace(self, record: Record) -> bool:
+        if record.replaces is None:
+            return False
+        standing = await self._store.read(self._commit_of(record), limit=MOST_COMMIT_BYTES)
+        return standing.etag == record.replaces
 
     async def _forget(self) -> None:
         for name in await self._store.older(self._container, PREFIX, datetime.now(UTC) - FORGOTTEN):

@@ -39,12 +39,14 @@ class Record:
         job: None for a batch.
         mark: the attempt's name, or the mark of the record.
         parcels: None of one that was left by a command: the worker that finds it tells those that it knows.
+        replaces: ETag of the result that its own is to take the place of: while that stands, it may.
     """
 
     batch: str
     job: str | None
     mark: str
     parcels: tuple[Parcel, ...] | None = None
+    replaces: str | None = None
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Record:
             {**asdict(parcel), "destination": parcel.destination.model_dump(exclude_none=True)}
             for parcel in self.parcels
         ]
-        return json.dumps({"version": 1, "parcels": parcels}).encode()
+        return json.dumps({"version": 1, "parcels": parcels, "replaces": self.replaces}).encode()
 
 
 def prefix_of(batch: str, job: str | None) -> str:
@@ -73,11 +75,12 @@ def decoded(name: str, data: bytes) -> Record:
     """
     try:
         _, batch, job, mark = name.removesuffix(".json").split("/")
-        found = json.loads(data)["parcels"]
+        document = json.loads(data)
+        found, replaces = document["parcels"], document.get("replaces")
         parcels = None if found is None else tuple(_parcel(fields) for fields in found)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"is no record of this version: {error!r}") from error
-    return Record(batch, None if job == BATCH else job, mark, parcels)
+    return Record(batch, None if job == BATCH else job, mark, parcels, replaces)
 
 
 def _parcel(fields: dict[str, Any]) -> Parcel:

@@ -234,6 +234,17 @@ async def test_a_record_whose_job_has_not_ended_waits(world: World) -> None:
     assert len(left(world)) == 1
 
 
+async def test_a_record_stays_while_its_result_may_still_replace_the_one_that_stands(world: World) -> None:
+    world.send(job())
+    process = world.process(**TO)
+    await process.drain()
+    etag = world.account.find("results/default/j1/result.json").etag
+    for replaces in (etag, "another"):
+        await outbox_of(process).put(Record("default", "j1", f"replay-{replaces[-3:]}", (), replaces))
+    await outbox_of(process).look()
+    assert left(world) == [f"results/_outbox/default/j1/replay-{etag[-3:]}.json"]
+
+
 class _Refusing:
     async def post(self, parcel: Parcel) -> None:
         raise AssertionError(f"{parcel} was sent")
