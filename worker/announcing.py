@@ -40,6 +40,8 @@ class Announcements:
             reply_to: of the job; what is not allowed there is left out: the job was rejected for it.
             replaces: ETag of the result that this one is to take the place of.
         """
+        if result.trigger and result.trigger.depth > self.settings.max_chain_depth:
+            return None  # its event might make the next job, and so on without end
         asked = [one for one in reply_to if self.refusal(one) is None]
         to = united(self.settings.events_to, asked)
         if not to:

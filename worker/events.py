@@ -93,6 +93,13 @@ def is_event(document: object) -> bool:
     return _is_marked(document)
 
 
+def depth_in(document: object) -> int:
+    """How many jobs and events came before the deepest event of a document, be they usable or not."""
+    items = document if isinstance(document, list) else [document]
+    depths = [item.get(DEPTH) for item in items if isinstance(item, dict)]
+    return max((depth for depth in depths if type(depth) is int and depth >= 0), default=0)
+
+
 def events_in(document: object, size: int) -> tuple[Event, ...]:
     """The events of a document that ``is_event``; ``size`` is that of the message, in bytes.
 

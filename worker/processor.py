@@ -13,7 +13,7 @@ from worker.admission import Later, Refused
 from worker.cancelling import JobCancelled
 from worker.ended import TOO_DEEP
 from worker.envelope import document_of
-from worker.events import events_in, is_event
+from worker.events import depth_in, events_in, is_event
 from worker.faults import (
     ConfigurationFault,
     ExecutionLost,
@@ -23,13 +23,14 @@ from worker.faults import (
     SessionFileMissing,
     SessionLost,
 )
-from worker.job import Job, carried, named, validate_job
+from worker.job import Carried, Job, carried, named, validate_job
 from worker.job_run import Attempt, JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry
 from worker.suspects import MARKS_BEFORE_GIVING_UP
 from worker.trace import own_trace
+from worker.trigger import MOST_DEPTH, Trigger
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from worker.result import Result, Status
     from worker.routing import Router
     from worker.settlement import History, Settlement
-    from worker.trigger import Trigger
 
 log = structlog.get_logger()
 DELIVERIES_BEFORE_A_COPY = 8  # well under the queue's maximum, after which it would dead-letter the message
@@ -76,6 +76,8 @@ class Processor:
             attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
             if is_event(document):
+                made_by = Trigger(depth=min(MOST_DEPTH, depth_in(document) + 1))
+                attempt = replace(attempt, carried=Carried({}, made_by))
                 return await self._routed(delivery, attempt, document)
             if self._services.shares.gives_way(delivery, attempt.batch):
                 return Retry(0, delivery.history.after_yield())

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from pathlib import Path  # noqa: TC003 - pydantic reads it when the model is made
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -179,6 +179,17 @@ class ClientSettings(WebhookSettings, ChainSettings):
             if not environ.get(PREFIX + identity) and not environ.get(PREFIX + key)
         ]
 
+    @model_validator(mode="after")
+    def _no_loop(self) -> Self:
+        """An event in a queue of jobs would end as a rejected job, and that in the next event."""
+        taken = {name.lower() for name in self.queue_names}
+        for one in self.allowed_destinations:
+            if one.kind == "queue" and one.name.lower() in taken:
+                raise ValueError(
+                    f"EVENTS_TO and EVENT_DESTINATIONS must not name {one.name!r}, a queue of jobs"
+                )
+        return self
+
 
 class WorkerSettings(ClientSettings):
     """What the worker needs besides: the pool, the bounds, and how to behave.
@@ -276,6 +287,8 @@ def _number(value: str | float) -> float:
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
+    if not location:  # of several settings together
+        return PREFIX + message.removeprefix("Value error, ")
     name = PREFIX + str(location[0]).upper()
     return (
         f"{name}: {'is required' if message == 'Field required' else message.removeprefix('Value error, ')}"

@@ -248,3 +248,16 @@ async def test_a_record_stays_while_its_result_may_still_replace_the_one_that_st
 class _Refusing:
     async def post(self, parcel: Parcel) -> None:
         raise AssertionError(f"{parcel} was sent")
+
+
+async def test_an_event_about_an_event_ends_after_as_many_as_a_chain_may_have(world: World) -> None:
+    cloud_event = {"specversion": "1.0", "id": "e", "source": "/x", "type": "t", "jsworkerdepth": 15}
+    world.send(cloud_event)
+    process = world.process(**TO)
+    for _ in range(4):  # each comes back, as by a topic that the worker takes jobs from
+        await process.drain()
+        process.stop.clear()
+        for parcel in world.queue.posted:
+            world.queue.send(Sent(parcel.body.encode(), parcel.message_id))
+        world.queue.posted.clear()
+    assert world.results() == ["message-1", "message-2"]

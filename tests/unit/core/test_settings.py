@@ -195,3 +195,11 @@ def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.M
 def test_every_setting_is_documented() -> None:
     documented = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
     assert [name for name in WorkerSettings.model_fields if f"`{name.upper()}`" not in documented] == []
+
+
+def test_events_may_not_go_to_a_queue_that_jobs_are_taken_from(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_QUEUES", "urgent:4,jobs")
+    environ.setenv("JSWORKER_EVENTS_TO", "topic:events,queue:Urgent")
+    (problem,) = problems()
+    assert problem.startswith("JSWORKER_EVENTS_TO and ")
+    assert "'Urgent'" in problem
