@@ -133,10 +133,12 @@ def identity(document: object) -> tuple[str | None, str | None]:
 def named(document: object, number: int) -> tuple[str, str]:
     """The id and batch under which a job's result lies.
 
-    A job without a usable id gets the number of its first message for one, so that its result has a place.
+    A job without a usable id gets the number of its first message for one, so that its result has a place,
+    and so does a message with events.
     """
     job_id, batch = identity(document)
-    return job_id or f"message-{number}", batch or DEFAULT_BATCH
+    kind = "event" if is_event(document) else "message"
+    return job_id or f"{kind}-{number}", batch or DEFAULT_BATCH
 
 
 @dataclass(frozen=True)

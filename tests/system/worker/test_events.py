@@ -117,7 +117,7 @@ def test_an_event_in_binary_mode_whose_template_lacks_a_value_has_a_result_and_a
     assert (refused["status"], refused["error"]["code"]) == ("rejected", "template_value_missing")
     (letter,) = eventually(lambda: [m for m in services.dead_letters(QUEUE) if m.message_id == batch])
     assert letter.dead_letter_reason == "template_value_missing"
-    assert services.result("default", f"message-{letter.sequence_number}")
+    assert services.result("default", f"event-{letter.sequence_number}")
     assert router.is_running
 
 

@@ -211,7 +211,7 @@ async def test_a_dead_event_has_the_result_of_its_message_in_words_about_an_even
     late = yard.bury(event, "TTLExpiredException")
     bad = yard.bury({**event, "source": 7}, "TTLExpiredException")
     assert await yard.sweeper().sweep() == 2
-    expired, refused = yard.result(f"message-{late}").error, yard.result(f"message-{bad}").error
+    expired, refused = yard.result(f"event-{late}").error, yard.result(f"event-{bad}").error
     assert expired
     assert (expired.code, expired.message) == (
         "expired",

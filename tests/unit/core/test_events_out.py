@@ -260,4 +260,4 @@ async def test_an_event_about_an_event_ends_after_as_many_as_a_chain_may_have(wo
         for parcel in world.queue.posted:
             world.queue.send(Sent(parcel.body.encode(), parcel.message_id))
         world.queue.posted.clear()
-    assert world.results() == ["message-1", "message-2"]
+    assert world.results() == ["event-1", "event-2"]

@@ -113,7 +113,7 @@ async def test_an_event_that_no_route_takes_is_dead_lettered_where_that_is_wante
     number = send(world, cloud_event(), cloud_event(type="other", id="e2"))
     await world.process().drain()
     assert world.queue.dead == [("event_unmatched", "no route takes the event e2 of the type other")]
-    error = world.result(f"message-{number}").error
+    error = world.result(f"event-{number}").error
     assert error
     assert error.code == "event_unmatched"
     assert "orders" in ids(world), "the other event became no job"
@@ -137,13 +137,13 @@ async def test_a_worker_without_routes_says_so(world: World) -> None:
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "no_routes"
     assert "JSWORKER_ROUTES" in settlement.description
-    assert world.result(f"message-{number}").status == "rejected"
+    assert world.result(f"event-{number}").status == "rejected"
 
 
 async def test_an_unusable_event_has_a_result_of_its_message(routed: World) -> None:
     number = send(routed, cloud_event(source=7))
     assert await routed.process().process_one() == DeadLetter("invalid_event", "0.source: is not text")
-    error = routed.result(f"message-{number}").error
+    error = routed.result(f"event-{number}").error
     assert error
     assert error.field == "0.source"
 
@@ -153,7 +153,7 @@ async def test_a_template_that_cannot_be_filled_leaves_a_result_where_the_jobs_w
 ) -> None:
     number = send(routed, cloud_event(type="named"), cloud_event(id="e2"))
     await routed.process().drain()
-    assert ids(routed) == ["message", "named", "orders"]
+    assert ids(routed) == ["event", "named", "orders"]
     named = routed.result(next(each for each in routed.results() if each.startswith("named")), "named")
     assert named.status == "rejected"
     assert named.error
@@ -163,7 +163,7 @@ async def test_a_template_that_cannot_be_filled_leaves_a_result_where_the_jobs_w
     ((reason, description),) = routed.queue.dead
     assert reason == "template_value_missing"
     assert f"named/{named.id}" in str(description)
-    assert routed.result(f"message-{number}").status == "rejected"
+    assert routed.result(f"event-{number}").status == "rejected"
 
 
 async def test_a_replay_makes_anew_what_was_refused_once_the_routes_are_right(routed: World) -> None:
@@ -172,7 +172,7 @@ async def test_a_replay_makes_anew_what_was_refused_once_the_routes_are_right(ro
     await routed.process().drain()
     mended = (ROUTES % "complete").replace("event.data.none", "event.id")
     routed.routes = parse_routes(mended.encode())
-    etag = routed.account.find(f"results/default/message-{number}/result.json").etag
+    etag = routed.account.find(f"results/default/event-{number}/result.json").etag
     routed.queue.send(
         Sent(json.dumps(events).encode(), "m.d1", History(copies=1, origin=number, replaces=etag))
     )
@@ -203,9 +203,9 @@ async def test_an_event_that_ends_its_worker_each_time_is_given_up(routed: World
     process = routed.process(max_attempts=1)
     assert isinstance(await process.process_one(), Retry)
     await process.drain()
-    result = routed.result(f"message-{number}")
+    result = routed.result(f"event-{number}")
     assert result.status == "infrastructure_failed"
-    assert ids(routed) == ["message"]
+    assert ids(routed) == ["event"]
 
 
 def test_ids_are_the_same_for_ever() -> None:
@@ -223,7 +223,7 @@ async def test_a_crash_at_any_step_loses_no_job_of_an_event_and_ends_in_one_resu
         await crashed_at(step, world, process)
         committed = results_of(world)
         assert await world.process(lookahead=0).drain() == 0
-        assert ids(world) == ["large", "message", "named", "orders"], f"crashed at step {step}"
+        assert ids(world) == ["event", "large", "named", "orders"], f"crashed at step {step}"
         assert committed.items() <= results_of(world).items()
         assert len(world.queue.dead) == 1
         await world.check()

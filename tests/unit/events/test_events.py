@@ -190,9 +190,9 @@ def test_what_is_no_event_stays_a_job(document: object) -> None:
 
 def test_the_id_of_an_event_is_not_that_of_a_job() -> None:
     body = json.dumps(cloud_event(id="looks-like-a-job", batch="b")).encode()
-    assert job_of(body, 7) == ("message-7", "default")
+    assert job_of(body, 7) == ("event-7", "default")
     binary = Envelope(None, BINARY)
-    assert job_of(b'{"version": 1, "id": "j1"}', 7, binary) == ("message-7", "default")
+    assert job_of(b'{"version": 1, "id": "j1"}', 7, binary) == ("event-7", "default")
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
