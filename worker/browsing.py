@@ -112,7 +112,7 @@ def seen(message: ServiceBusReceivedMessage, queue: str) -> Seen:
         sequence_number=message.sequence_number or 0,
         message_id=str(message.message_id),
         delivery_count=message.delivery_count or 0,
-        state=_STATES.get(message.state.name, "active"),
+        state=_STATES.get(getattr(message.state, "name", ""), "active"),  # a number, of one that is just gone
         enqueued_at=message.enqueued_time_utc,
         scheduled_at=_scheduled_at(message),
         expires_at=message.expires_at_utc,

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker.faults import ServiceFault
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -66,7 +64,7 @@ class Scout:
         """A look whose faults are logged when they change, and no more: jobs go on without it."""
         try:
             await self.look()
-        except ServiceFault as fault:
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the next look may fare better
             if str(fault) != self._trouble:
                 log.warning("look_ahead_failed", reason=str(fault))
             self._trouble = str(fault)
