@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from worker.faults import BlobMissing, ServiceFault
+from worker.clock import now
+from worker.faults import BlobMissing, BlobTooLarge
 from worker.parcels import PREFIX, Keeps, Parcel, Record, decoded, leave, prefix_of
 from worker.result import Result, result_blob
 
@@ -31,7 +32,8 @@ log = structlog.get_logger()
 LOOK_SECONDS = 10.0
 YOUNG_SECONDS = 30.0  # whoever wrote it is about to send it
 FORGOTTEN = timedelta(days=14)  # of an attempt that neither ended nor gave way to another
-SEND_SECONDS = 10.0  # of those in whose way it is; what takes longer is sent by the look
+SEND_SECONDS = 10.0  # of a message; what takes longer is sent by a later look
+REST_SECONDS = 30.0  # of a destination that failed, so that it does not hold up one job after the other
 MOST_BYTES = 16 << 20
 MOST_COMMIT_BYTES = 64 << 20
 MOST_AT_ONCE = 500
@@ -41,6 +43,8 @@ class Store(Keeps, Protocol):
     """What is needed of the blob store besides."""
 
     async def read(self, blob: str, *, limit: int) -> Content: ...  # noqa: D102
+
+    async def put(self, blob: str, data: bytes) -> str: ...  # noqa: D102
 
     async def metadata(self, blob: str) -> dict[str, str]: ...  # noqa: D102
 
@@ -85,18 +89,23 @@ class Outbox:
     def __init__(self, store: Store, container: str, sending: Sending | None = None) -> None:
         self._store, self._container, self._sending = store, container, sending
         self._troubles: dict[str, str] = {}
+        self._resting: dict[tuple[str, str], float] = {}
 
     async def put(self, record: Record) -> None:
         """Keep a record, before the commit that it belongs to; done too when it is there."""
         await leave(self._store, self._container, record)
 
     async def send(self, record: Record) -> None:
-        """Send what belongs to a commit that stands; where that fails it stays for later. Raises no fault."""
+        """Send what belongs to a commit that stands; what cannot be sent stays for later. Raises nothing.
+
+        The job has its result, so whatever is wrong here must not be taken for a failure of the job.
+        """
+        if self._sending is None:
+            return
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._sent(record)
-        except (ServiceFault, TimeoutError) as error:
-            self._tell(record.name, str(error) or "it takes too long")
+            await self._sent(record, self._sending)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._tell(record.name, str(error) or repr(error))
 
     async def follow_up(self, batch: str, job: str | None, committed: str) -> None:
         """Send what a job or batch has left, by the attempt or mark that was committed."""
@@ -109,8 +118,9 @@ class Outbox:
                 await self.drop(record)
 
     async def drop(self, record: Record) -> None:
-        """Forget what belongs to no commit."""
+        """Forget what belongs to no commit, or is sent."""
         await self._store.delete(f"{self._container}/{record.name}")
+        self._troubles.pop(record.name, None)
 
     async def run(self) -> None:
         """Look every few seconds for what was left behind. Ends when cancelled."""
@@ -124,25 +134,30 @@ class Outbox:
                 self._troubles.pop(PREFIX, None)
 
     async def look(self) -> None:
-        """Deal with the records that are old enough; a destination that fails does not keep the others.
+        """Deal with the records that are old enough; one that fails does not keep the others.
 
         Raises:
             ServiceFault: of the blob store.
         """
-        before = datetime.now(UTC) - timedelta(seconds=YOUNG_SECONDS)
-        names = await self._store.older(self._container, PREFIX, before)
-        for name in names[:MOST_AT_ONCE]:
-            record = await self._read(name)
-            if record is not None:
-                await self._deal(record)
-        if names:
-            await self._forget()
+        time = datetime.now(UTC)
+        names = await self._store.older(self._container, PREFIX, time - timedelta(seconds=YOUNG_SECONDS))
+        old = set(await self._store.older(self._container, PREFIX, time - FORGOTTEN)) if names else set()
+        for name in random.sample(names, min(len(names), MOST_AT_ONCE)):
+            try:
+                record = await self._read(name)
+                if record is not None:
+                    await self._deal(record, is_old=name in old)
+            except (BlobMissing, BlobTooLarge, ValueError) as error:
+                self._tell(name, str(error) or repr(error))
 
-    async def _deal(self, record: Record) -> None:
+    async def _deal(self, record: Record, *, is_old: bool) -> None:
         committed = await self._committed(record)
         if committed == record.mark:
             await self.send(record)
         elif committed is not None and not await self._may_replace(record):
+            await self.drop(record)
+        elif committed is None and is_old:
+            log.warning("outbox_record_dropped", record=record.name, reason="nothing came to be committed")
             await self.drop(record)
 
     async def _may_replace(self, record: Record) -> bool:
@@ -150,11 +165,6 @@ class Outbox:
             return False
         standing = await self._store.read(self._commit_of(record), limit=MOST_COMMIT_BYTES)
         return standing.etag == record.replaces
-
-    async def _forget(self) -> None:
-        for name in await self._store.older(self._container, PREFIX, datetime.now(UTC) - FORGOTTEN):
-            log.warning("outbox_record_dropped", record=name, reason="nothing was committed in all the time")
-            await self._store.delete(f"{self._container}/{name}")
 
     async def _committed(self, record: Record) -> str | None:
         """The attempt, or the mark, that was committed; None while there is none."""
@@ -179,14 +189,31 @@ class Outbox:
         name = result_blob(record.batch, record.job) if record.job else f"{record.batch}/_batch/complete.json"
         return f"{self._container}/{name}"
 
-    async def _sent(self, record: Record) -> None:
-        if self._sending is None:
-            return
+    async def _sent(self, record: Record, sending: Sending) -> None:
+        """What is left is kept without what was sent, lest that be sent for as long as the rest fails."""
         parcels = record.parcels
-        for parcel in await self._told_of(record, self._sending.tells) if parcels is None else parcels:
-            await self._sending.post.post(parcel)
-        await self.drop(record)
-        self._troubles.pop(record.name, None)
+        if parcels is None:
+            parcels = await self._told_of(record, sending.tells)
+        left = [parcel for parcel in parcels if not await self._posted(record, parcel, sending.post)]
+        if not left:
+            await self.drop(record)
+        elif len(left) < len(parcels):
+            rest = replace(record, parcels=tuple(left))
+            await self._store.put(f"{self._container}/{record.name}", rest.encoded())
+
+    async def _posted(self, record: Record, parcel: Parcel, post: Post) -> bool:
+        key = parcel.destination.key
+        if now() < self._resting.get(key, 0.0):
+            return False
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await post.post(parcel)
+        except Exception as error:  # noqa: BLE001 - it is the destination's alone, and tried again
+            self._resting[key] = now() + REST_SECONDS
+            self._tell(record.name, str(error) or "it takes too long")
+            return False
+        self._resting.pop(key, None)
+        return True
 
     async def _read(self, name: str) -> Record | None:
         """A record; None when somebody else has dealt with it, or made it up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from worker.completion import complete, read_completion
 from worker.dead_letters import Recorder, Sweeper
 from worker.destinations import Destination, parse_destinations
 from worker.faults import ConfigurationFault, InfrastructureFault
-from worker.outbox import Outbox, Sending
+from worker.outbox import REST_SECONDS, Outbox, Sending
 from worker.parcels import Parcel, Record
 
 if TYPE_CHECKING:
@@ -150,11 +151,51 @@ async def test_a_destination_that_fails_keeps_no_job_waiting_and_gets_its_event_
     await process.drain()
     assert world.queue.left == []
     assert len(left(world)) == 1
+    await outbox_of(process).look()  # it rests
+    await asyncio.sleep(REST_SECONDS)
     await outbox_of(process).look()
     assert world.queue.posted == []
+    await asyncio.sleep(REST_SECONDS)
     await outbox_of(process).look()
     assert len(events(world)) == 1
     assert left(world) == []
+
+
+async def test_while_one_destination_fails_the_others_get_an_event_once(world: World) -> None:
+    process = world.process(events_to=parse_destinations("queue:down,queue:done"))
+    process.calls.fail("post", *[InfrastructureFault("down"), None] + [InfrastructureFault("down")] * 3)
+    world.send(job())
+    await process.drain()
+    for _ in range(3):
+        await asyncio.sleep(REST_SECONDS)
+        await outbox_of(process).look()
+    assert [one.destination.name for one in world.queue.posted] == ["done"]
+    await asyncio.sleep(REST_SECONDS)
+    await outbox_of(process).look()
+    assert [one.destination.name for one in world.queue.posted] == ["done", "down"]
+    assert left(world) == []
+
+
+async def test_whatever_is_wrong_with_an_event_its_job_has_ended(world: World) -> None:
+    process = world.process(**TO)
+    process.calls.fail("post", ValueError("nobody foresaw this"))
+    world.send(job())
+    await process.drain()
+    assert world.queue.left == []
+    assert world.result().attempts == 1
+    assert len(left(world)) == 1
+
+
+async def test_a_result_that_nobody_can_read_keeps_no_other_record_waiting(world: World) -> None:
+    process = world.process(**TO)
+    world.account.write("results/hw1/_batch/complete.json", b"{")
+    await outbox_of(process).put(Record("hw1", None, "m1"))
+    process.calls.fail("post", InfrastructureFault("down"))
+    world.send(job())
+    await process.drain()
+    await asyncio.sleep(REST_SECONDS)
+    await outbox_of(process).look()
+    assert len(events(world)) == 1
 
 
 async def steps_of() -> int:
