@@ -30,7 +30,7 @@ demo: setup ## grade the example class on the local stack; ends with a table and
 
 test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
-	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, format, types, import rules
 	@$(VENV)/bin/ruff check .
