@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from azure.servicebus import ServiceBusSubQueue
 
 from worker.link import closed, mapped, receiver_of
-from worker.messages import body_of, envelope_of, history_of, properties_of
+from worker.message_properties import envelope_of, properties_of
+from worker.messages import body_of, history_of
 from worker.seen import Seen
 from worker.servicebus import CALL_SECONDS
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from worker import __version__
 from worker.cell import run_cell
 from worker.checking import check
 from worker.clock import now
-from worker.endings import After
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
 from worker.grading import Grading, score_of, verdict_of
 from worker.patience import with_patience
 from worker.permits import SHARED
 from worker.program import growing, packed, run_program
-from worker.result import Error, Producer, Result, SessionUse, Timings
+from worker.result import Error, Result, SessionUse, Timings
 from worker.shares import Shares
 from worker.storing import Stored
 
@@ -26,22 +23,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from worker.admission import Admissions
+    from worker.attempt import Attempt
     from worker.breaker import Breaker
     from worker.cancelling import Cancellations
     from worker.committing import Committer
     from worker.delivery import Delivery
-    from worker.destinations import Destination
     from worker.endings import Endings
     from worker.inputs import InputFetcher, Inputs, Run
-    from worker.job import Carried, Job
+    from worker.job import Job
     from worker.ran import Ran
-    from worker.result import Status
     from worker.session_leases import Lease, SessionLeases
     from worker.settings import WorkerSettings
-    from worker.steps import Step
     from worker.storing import Writes
     from worker.suspects import Company, Suspects
-    from worker.trace import Trace
     from worker.vitals import Vitals
 
 
@@ -62,57 +56,6 @@ class Services:
     vitals: Vitals
     settings: WorkerSettings
     shares: Shares = field(default_factory=Shares)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One delivery's work on one job, as far as its result is concerned.
-
-    Attributes:
-        name: the attempt's own among all of the job's.
-        carried: what the job's result takes over from it.
-        number: 1 for the first execution.
-        deliveries: how often the job's messages came.
-        faults: what went wrong before.
-        then: the job's steps; none of a job that is not valid.
-        reply_to: who is to be told of its end; nobody of a job that is not valid.
-        trace: its own part of its sender's trace.
-    """
-
-    name: str
-    job_id: str
-    batch: str
-    carried: Carried
-    number: int
-    deliveries: int
-    faults: tuple[str, ...]
-    started_at: datetime
-    then: tuple[Step, ...] = ()
-    reply_to: tuple[Destination, ...] = ()
-    trace: Trace | None = None
-
-    @property
-    def after(self) -> After:
-        """What its end leads to."""
-        return After(self.then, self.carried.trigger, self.reply_to, self.trace)
-
-    def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
-        """The attempt's result, finished now."""
-        return Result(
-            id=self.job_id,
-            batch=self.batch,
-            status=status,
-            attempts=self.number,
-            deliveries=self.deliveries,
-            faults=self.faults,
-            worker=Producer(version=__version__, instance=settings.instance),
-            started_at=self.started_at,
-            finished_at=datetime.now(UTC),
-            trigger=self.carried.trigger,
-            trace=self.trace,
-            metadata=self.carried.metadata,
-            **fields,
-        )
 
 
 def session_tag(job: Job, delivery: Delivery) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 
 from worker.clock import now
 from worker.delivery import Delivery
-from worker.envelope import PLAIN, Envelope
+from worker.message_properties import envelope_of, properties_of
 from worker.settlement import History
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ Property = int | float | bytes | bool | str | UUID
 _HISTORY = "jsworker-history"
 _NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
 _ETAG = re.compile(r'"[!#-~]{1,100}"')
-_ATTRIBUTE = re.compile(r"cloudEvents[:_]")
 _MOST = 1 << 53
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -119,30 +117,6 @@ def body_of(message: ServiceBusReceivedMessage) -> bytes | None:
     if message.body_type is not AmqpMessageBodyType.DATA:
         return None
     return b"".join(message.body)
-
-
-def properties_of(message: ServiceBusReceivedMessage) -> dict[str, str]:
-    """The properties that are text; the SDK gives names and texts as bytes, and not all bytes are text."""
-    texts: dict[str, str] = {}
-    for name, value in (message.application_properties or {}).items():
-        with suppress(UnicodeDecodeError):
-            if isinstance(value, bytes | str):
-                texts[_decoded(name)] = _decoded(value)
-    return texts
-
-
-def _decoded(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def envelope_of(message: ServiceBusReceivedMessage) -> Envelope:
-    """What it says beside the body; the attributes of an event have one of two prefixes."""
-    attributes = {}
-    for name, value in (message.application_properties or {}).items():
-        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-        if prefixed := _ATTRIBUTE.match(text):
-            attributes[text[prefixed.end() :]] = value
-    return Envelope(message.content_type, attributes) if attributes or message.content_type else PLAIN
 
 
 def history_of(message: ServiceBusReceivedMessage) -> History:

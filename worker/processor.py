@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.admission import Later, Refused
+from worker.attempt import Attempt
 from worker.cancelling import JobCancelled
 from worker.ended import TOO_DEEP
 from worker.envelope import document_of
@@ -24,7 +25,7 @@ from worker.faults import (
     SessionLost,
 )
 from worker.job import Carried, Job, carried, named, validate_job
-from worker.job_run import Attempt, JobRun, session_tag
+from worker.job_run import JobRun, session_tag
 from worker.patience import backoff_seconds
 from worker.result import Error
 from worker.settlement import Complete, DeadLetter, Retry

@@ -23,9 +23,9 @@ from worker.result import Error, Result
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from worker.attempt import Attempt
     from worker.endings import Endings
     from worker.events import Event
-    from worker.job_run import Attempt
     from worker.planning import Plan, Planned
     from worker.routes import RoutesFile
     from worker.settings import WorkerSettings

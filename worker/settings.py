@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import os
 import socket
-import ssl
 from pathlib import Path  # noqa: TC003 - pydantic reads it when the model is made
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker.destinations import Destination, parse_destinations, united
-from worker.lane import Lane, first_name, parse_lanes, subscription_of
-from worker.webhook_addresses import Network  # noqa: TC001 - pydantic reads it
+from worker import setting_kinds as kinds  # noqa: TC001 - pydantic reads it when the models are made
+from worker.destinations import Destination, united
+from worker.lane import Lane, first_name, subscription_of
 from worker.webhook_signing import keys_of
-from worker.webhook_url import host_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,57 +28,12 @@ class SettingsError(Exception):
     """The settings cannot be used; the message has a line for each problem and what to set."""
 
 
-def _split(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-def _lanes(value: object) -> object:
-    return parse_lanes(value) if isinstance(value, str) else value
-
-
-def _sendable(name: str) -> str:
-    if subscription_of(name):
-        raise ValueError(
-            "is a subscription, and nothing can be sent to one; QUEUES may name it, after a queue"
-        )
-    return name
-
-
-def _usable_keys(value: SecretStr) -> SecretStr:
-    keys_of(value.get_secret_value())
-    return value
-
-
-def _authorities(value: str) -> str:
-    try:
-        ssl.create_default_context(cafile=value)
-    except OSError as error:
-        raise ValueError(f"no certificates can be read from it: {error}") from None
-    return value
-
-
-def _destinations(value: object) -> object:
-    return parse_destinations(value) if isinstance(value, str) else value
-
-
-def _no_slash(value: str) -> str:
-    return value.rstrip("/")
-
-
-Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_destinations)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=0)]
-Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
-
-
 class CasesSettings(BaseSettings):
     """What reading cases needs, before anything is talked to."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
-    max_cases_bytes: Bytes = MAX_CASES_BYTES
+    max_cases_bytes: kinds.Bytes = MAX_CASES_BYTES
 
     @classmethod
     def missing(cls, _environ: Mapping[str, str]) -> list[str]:
@@ -92,12 +45,10 @@ class WebhookSettings(CasesSettings):
     """What posting events to webhooks needs: none are posted while no host is allowed."""
 
     webhooks_queue: str = "webhooks"
-    webhook_hosts: Annotated[
-        tuple[Annotated[str, AfterValidator(host_pattern)], ...], NoDecode, BeforeValidator(_split)
-    ] = ()
-    webhook_secret: Annotated[SecretStr, AfterValidator(_usable_keys)] | None = None
-    webhook_private_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = ()
-    webhook_ca_file: Annotated[str, AfterValidator(_authorities)] | None = None
+    webhook_hosts: kinds.Hosts = ()
+    webhook_secret: kinds.SigningKeys | None = None
+    webhook_private_networks: kinds.Networks = ()
+    webhook_ca_file: kinds.Authorities | None = None
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
     webhook_max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
     webhook_retry_base_seconds: Annotated[float, Field(gt=0, le=60)] = 5
@@ -127,16 +78,13 @@ class ClientSettings(WebhookSettings, ChainSettings):
 
     servicebus_namespace: str | None = None
     servicebus_connection_string: SecretStr | None = None
-    queue: Annotated[str, AfterValidator(_sendable)] = "jobs"
-    queues: Annotated[tuple[Lane, ...], NoDecode, BeforeValidator(_lanes)] = ()
-    storage_account_url: Url | None = None
+    queue: kinds.QueueName = "jobs"
+    queues: kinds.Lanes = ()
+    storage_account_url: kinds.Url | None = None
     storage_connection_string: SecretStr | None = None
-    code_containers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)] = (
-        "submissions",
-        "inputs",
-    )
-    events_to: Destinations = ()
-    event_destinations: Destinations = ()
+    code_containers: kinds.Containers = ("submissions", "inputs")
+    events_to: kinds.Destinations = ()
+    event_destinations: kinds.Destinations = ()
     event_source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] = "/jsworker"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -197,7 +145,7 @@ class WorkerSettings(ClientSettings):
     Times are seconds, sizes bytes (MiB where the name says ``mb``).
     """
 
-    pool_endpoint: Url
+    pool_endpoint: kinds.Url
     pool_api_version: str = "2025-10-02-preview"
     pool_token: SecretStr | None = None
     max_sessions: Annotated[int, Field(ge=1, le=600)]
@@ -209,20 +157,20 @@ class WorkerSettings(ClientSettings):
     permit_leases: bool = False
     permit_lease_seconds: Annotated[float, Field(ge=15, le=60)] = 60
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
-    retry_base_seconds: Seconds = 2
-    retry_max_seconds: Seconds = 300
-    wait_in_hand_seconds: Seconds = 120
+    retry_base_seconds: kinds.Seconds = 2
+    retry_max_seconds: kinds.Seconds = 300
+    wait_in_hand_seconds: kinds.Seconds = 120
     shutdown_grace_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 25
-    default_timeout_seconds: Seconds = 10
+    default_timeout_seconds: kinds.Seconds = 10
     max_timeout_seconds: Annotated[float, Field(gt=0, le=PLATFORM_RUN_SECONDS - 10)] = 200
     default_memory_mb: Annotated[int, Field(ge=16)] = 512
     max_memory_mb: Annotated[int, Field(ge=16)] = 2048
-    default_output_bytes: Bytes = 16 << 20
-    max_output_bytes: Bytes = 64 << 20
-    max_inline_output_bytes: Bytes = 256 << 10
-    max_code_bytes: Bytes = 8 << 20
-    max_input_bytes: Bytes = 64 << 20
-    max_collect_bytes: Bytes = 32 << 20
+    default_output_bytes: kinds.Bytes = 16 << 20
+    max_output_bytes: kinds.Bytes = 64 << 20
+    max_inline_output_bytes: kinds.Bytes = 256 << 10
+    max_code_bytes: kinds.Bytes = 8 << 20
+    max_input_bytes: kinds.Bytes = 64 << 20
+    max_collect_bytes: kinds.Bytes = 32 << 20
     max_fan_out: Annotated[int, Field(ge=1, le=10_000)] = 1000
     routes: Path | None = None
     health_port: Annotated[int, Field(ge=0, le=65535)] | None = None

@@ -94,17 +94,16 @@ def headings() -> str:
 
 def line(letter: Seen) -> str:
     """One letter at a glance."""
+    return row(letter, f"{letter.delivery_count:>10}", f"{named(letter):<30}")
+
+
+def row(letter: Seen, *columns: str) -> str:
+    """A line with these columns between when a letter was enqueued and why it is dead."""
     why = letter.reason or NO_REASON
     if letter.description:
         why += f": {letter.description}"
-    columns = (
-        f"{letter.sequence_number:>10}",
-        f"{shown(letter.enqueued_at):<20}",
-        f"{letter.delivery_count:>10}",
-        f"{named(letter):<30}",
-        printable(why[:_LONGEST_LINE]),
-    )
-    return "  ".join(columns)
+    first = (f"{letter.sequence_number:>10}", f"{shown(letter.enqueued_at):<20}")
+    return "  ".join((*first, *columns, printable(why[:_LONGEST_LINE])))
 
 
 def story(letter: Seen, result: Result | None) -> Iterator[tuple[str, str]]:

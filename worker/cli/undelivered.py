@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker.cli.letters import NO_REASON
-from worker.cli.moments import shown
+from worker.cli.letters import row
 from worker.faults import JobRejected
 from worker.report import printable
 from worker.webhook_url import normalised_host, target_of
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 HEADINGS = f"{'SEQUENCE':>10}  {'ENQUEUED':<20}  {'HOST':<30}  {'EVENT':<36}  REASON"
 NOTHING = "-"
-_LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,7 @@ def host_of(letter: Seen) -> str:
 
 def line(letter: Seen) -> str:
     """One event at a glance."""
-    why = letter.reason or NO_REASON
-    if letter.description:
-        why += f": {letter.description}"
-    columns = (
-        f"{letter.sequence_number:>10}",
-        f"{shown(letter.enqueued_at):<20}",
-        f"{host_of(letter):<30}",
-        f"{printable(event_of(letter)):<36}",
-        printable(why[:_LONGEST_REASON]),
-    )
-    return "  ".join(columns)
+    return row(letter, f"{host_of(letter):<30}", f"{printable(event_of(letter)):<36}")
 
 
 def document(letter: Seen) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from worker.destinations import Destination
 from worker.faults import ConfigurationFault
 from worker.local.broker import Broker, BrokerConfig, QueueSettings
 from worker.local.broker.config import TopicSettings
-from worker.messages import body_of, properties_of
+from worker.message_properties import properties_of
+from worker.messages import body_of
 from worker.parcels import Parcel
 from worker.posting import Posting
 from worker.webhooks import EVENT_PROPERTY, URL_PROPERTY

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from worker.attempt import Attempt
 from worker.delivery import Delivery
 from worker.faults import BlobMissing
 from worker.identifiers import Identifiers
 from worker.inputs import Content, InputFetcher
 from worker.job import carried, validate_job
-from worker.job_run import Attempt, JobRun, Services
+from worker.job_run import JobRun, Services
 from worker.local.pool import PoolConfig
 from worker.local.pool import SessionPool as LocalPool
 from worker.permits import Permits
