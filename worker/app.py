@@ -166,8 +166,7 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
     leases = SessionLeases(pool, permits, identifiers, settings)
-    sender = links.kept(Sender(links.servicebus, settings.queue))
-    posting = links.kept(Posting(links.servicebus, settings.webhooks_queue))
+    sender, posting = links.sender(settings.queue), Posting(links, settings.webhooks_queue)
     outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
     completions = Completions(blobs, settings.results_container, outbox)
     patience = settings.wait_in_hand_seconds
@@ -182,7 +181,7 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     else:
         await services.leases.sweep()
     beside = await stack.enter_async_context(webhook_queues(settings, links.servicebus))
-    job_queues = links.kept(JobQueues(links.servicebus, settings.queue))
+    job_queues = JobQueues(links.sender, settings.queue)
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
     return Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
 

@@ -1,34 +1,30 @@
-"""Adapter that sends jobs to the queues they are for; a link to each is opened when it is first needed."""
+"""Adapter that sends jobs to the queues they are for."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from worker.messages import Outgoing, with_history
-from worker.servicebus import Sender
 from worker.settlement import History
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from azure.servicebus.aio import ServiceBusClient
+    from collections.abc import Callable, Sequence
 
     from worker.routing import JobMessage
+    from worker.servicebus import Sender
 
 
 class JobQueues:
     """The queues of one namespace.
 
     Args:
-        client: the namespace.
+        sender: gives the one that sends to a queue.
         queue: of jobs that name none.
     """
 
-    def __init__(self, client: ServiceBusClient, queue: str) -> None:
-        self._client, self._queue = client, queue
-        self._senders: dict[str, Sender] = {}
+    def __init__(self, sender: Callable[[str], Sender], queue: str) -> None:
+        self._sender, self._queue = sender, queue
 
     async def send(self, jobs: Sequence[JobMessage]) -> None:
         """Send jobs, each to its queue; after an error any of them may have been sent.
@@ -41,13 +37,6 @@ class JobQueues:
             queues.setdefault(job.queue or self._queue, []).append(_outgoing(job))
         for queue, messages in queues.items():
             await self._sender(queue).send(messages)
-
-    async def close(self) -> None:
-        """Close the links."""
-        await asyncio.gather(*(sender.close() for sender in self._senders.values()))
-
-    def _sender(self, queue: str) -> Sender:
-        return self._senders.setdefault(queue, Sender(self._client, queue))
 
 
 def _outgoing(job: JobMessage) -> Outgoing:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from worker.messages import Outgoing
-from worker.servicebus import Sender
 from worker.webhook_message import webhook_message
 
 if TYPE_CHECKING:
-    from azure.servicebus.aio import ServiceBusClient
-
     from worker.parcels import Parcel
+    from worker.servicebus import Sender
+
+
+class Senders(Protocol):
+    """Gives the one that sends to a queue or topic; see ``worker.queue_links.Links``."""
+
+    def sender(self, name: str, *, is_topic: bool = False) -> Sender: ...  # noqa: D102
 
 
 class Posting:
-    """A link for each queue and topic that something is sent to, opened when it is needed."""
+    """Sends to the queues and topics of one namespace."""
 
-    def __init__(self, servicebus: ServiceBusClient, webhooks_queue: str) -> None:
-        self._servicebus, self._webhooks_queue = servicebus, webhooks_queue
-        self._senders: dict[tuple[str, str], Sender] = {}
+    def __init__(self, senders: Senders, webhooks_queue: str) -> None:
+        self._senders, self._webhooks_queue = senders, webhooks_queue
 
     async def post(self, parcel: Parcel) -> None:
         """Send one.
@@ -30,7 +32,7 @@ class Posting:
         """
         if parcel.destination.kind == "webhook":
             message = webhook_message(parcel.destination.name, parcel.message_id, parcel.body.encode())
-            await self._sender("queue", self._webhooks_queue).send([message])
+            await self._senders.sender(self._webhooks_queue).send([message])
             return
         message = Outgoing(
             parcel.body.encode(),
@@ -39,14 +41,5 @@ class Posting:
             content_type=parcel.content_type,
             subject=parcel.subject,
         )
-        await self._sender(*parcel.destination.key).send([message])
-
-    async def close(self) -> None:
-        """Close the links."""
-        await asyncio.gather(*(sender.close() for sender in self._senders.values()))
-
-    def _sender(self, kind: str, name: str) -> Sender:
-        sender = self._senders.get((kind, name))
-        if sender is None:
-            sender = self._senders[kind, name] = Sender(self._servicebus, name, is_topic=kind == "topic")
-        return sender
+        to = parcel.destination
+        await self._senders.sender(to.name, is_topic=to.kind == "topic").send([message])

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from worker.breaker import Breaker
 from worker.browsing import Browser
 from worker.dead_letters import Recorder, Sweeper
-from worker.job_queues import JobQueues
 from worker.lanes import Lanes
-from worker.posting import Posting
 from worker.scout import Scout
 from worker.servicebus import Probe, Receiver, Sender
 from worker.several_queues import SeveralQueues
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from worker.lane import Lane
     from worker.lifecycle import Duty
 
-L = TypeVar("L", Browser, JobQueues, Posting, Probe, Receiver, Sender)
+L = TypeVar("L", Browser, Probe, Receiver, Sender)
 LINKS_OPENING = 16
 
 
@@ -36,6 +34,14 @@ class Links:
     def __init__(self, servicebus: ServiceBusClient) -> None:
         self.servicebus = servicebus
         self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._senders: dict[tuple[str, bool], Sender] = {}
+
+    def sender(self, name: str, *, is_topic: bool = False) -> Sender:
+        """The one that sends to a queue or topic; it opens its link when it is first used."""
+        key = name.lower(), is_topic
+        if key not in self._senders:
+            self._senders[key] = self.kept(Sender(self.servicebus, name, is_topic=is_topic))
+        return self._senders[key]
 
     def kept(self, link: L) -> L:
         """The link, to be closed at the end."""
@@ -57,7 +63,6 @@ class Queues:
     def __init__(self, services: Services, links: Links) -> None:
         self._services, self._links = services, links
         self._opening = asyncio.Semaphore(LINKS_OPENING)
-        self._senders: dict[str, Sender] = {}
         self.duties: list[Duty] = []
         lanes, vitals = services.settings.lanes, services.vitals
         self._new = [self._added(lane, is_one=len(lanes) == 1) for lane in lanes]
@@ -82,7 +87,4 @@ class Queues:
 
     def _sender(self, lane: Lane) -> Sender:
         """For copies: to the queue itself; for a subscription, which cannot be sent to, to the first."""
-        name = self._services.settings.lanes[0].name if lane.subscription else lane.name
-        if name not in self._senders:
-            self._senders[name] = self._links.kept(Sender(self._links.servicebus, name))
-        return self._senders[name]
+        return self._links.sender(self._services.settings.lanes[0].name if lane.subscription else lane.name)

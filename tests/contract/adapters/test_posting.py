@@ -19,6 +19,7 @@ from worker.message_properties import properties_of
 from worker.messages import body_of
 from worker.parcels import Parcel
 from worker.posting import Posting
+from worker.queue_links import Links
 from worker.webhooks import EVENT_PROPERTY, URL_PROPERTY
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def posting(client: ServiceBusClient) -> AsyncIterator[Posting]:
-    posting = Posting(client, "hooks")
-    yield posting
-    await posting.close()
+    links = Links(client)
+    yield Posting(links, "hooks")
+    await links.close()
 
 
 def parcel(status: str = "succeeded", **to: str) -> Parcel:
