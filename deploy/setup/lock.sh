@@ -28,9 +28,9 @@ lock() { # OUTPUT INPUT
 }
 
 mkdir -p deploy/locks
-requirements project >"$inputs/run.in"
+requirements project telemetry >"$inputs/run.in"
 requirements build >"$inputs/build.in"
-requirements project local dev lock >"$inputs/dev.in"
+requirements project telemetry local dev lock >"$inputs/dev.in"
 lock deploy/locks/run.txt "$inputs/run.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
