@@ -24,6 +24,11 @@ MAX_CASES_BYTES = 4 << 20
 PLATFORM_RUN_SECONDS = 220  # the service ends every execution after this
 
 
+def default_lookahead(sessions: int) -> int:
+    """How many slots a worker has beyond its sessions, unless ``LOOKAHEAD`` says otherwise."""
+    return min(16, 2 + sessions // 2)
+
+
 class SettingsError(Exception):
     """The settings cannot be used; the message has a line for each problem and what to set."""
 
@@ -185,7 +190,7 @@ class WorkerSettings(ClientSettings):
     @property
     def beyond(self) -> int:
         """Slots beyond the sessions, which fetch and store while the others execute."""
-        return self.lookahead if self.lookahead is not None else min(16, 2 + self.own_sessions // 2)
+        return self.lookahead if self.lookahead is not None else default_lookahead(self.own_sessions)
 
     @property
     def slots(self) -> int:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "routes": "Check routes, by which events become jobs.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
+    "plan": "Say how long a number of jobs will take, what that needs and what it costs.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
     "version": "Print the version.",
