@@ -19,11 +19,11 @@ class Entities:
     def __init__(self, config: BrokerConfig, store: Store, faults: Switches[BrokerFaults]) -> None:
         self._store = store
         self._faults = faults
-        queues = {queue.name.lower(): Queue(queue, store, faults) for queue in config.queues}
-        self._sources = dict(queues)
-        topics = {topic.name.lower(): self._open_topic(topic) for topic in config.topics}
-        self._targets: dict[str, Target] = {**queues, **topics}
-        self._all: tuple[Target, ...] = (*topics.values(), *self._sources.values())
+        self.queues = {queue.name.lower(): Queue(queue, store, faults) for queue in config.queues}
+        self._sources = dict(self.queues)
+        self.topics = {topic.name.lower(): self._open_topic(topic) for topic in config.topics}
+        self._targets: dict[str, Target] = {**self.queues, **self.topics}
+        self._all: tuple[Target, ...] = (*self.topics.values(), *self._sources.values())
 
     def tick(self) -> None:
         """Do what became due in all of them."""
@@ -60,5 +60,5 @@ class Entities:
             settings = topic.queue_of(declared)
             queue = Queue(settings, self._store, self._faults)
             self._sources[settings.name.lower()] = queue
-            subscriptions.append(Subscription(queue, matching(declared.rules)))
+            subscriptions.append(Subscription(queue, matching(declared.rules), declared.rules))
         return Topic(topic, subscriptions, self._store, self._faults)

@@ -12,7 +12,7 @@ from worker.local.broker.intake import Intake
 from worker.local.broker.message import Incoming, render
 from worker.local.broker.queue_rules import QueueRules
 from worker.local.broker.store import Store
-from worker.local.broker.values import DeadLetter, LockLostError, Message
+from worker.local.broker.values import Counts, DeadLetter, LockLostError, Message
 from worker.local.faults import BrokerFaults
 from worker.local.switches import Switches
 
@@ -127,6 +127,11 @@ class Queue:
         """Return messages of any state; the caller renders them after a commit."""
         self._now()
         return self._rules.peek(start, count, dead_letters=dead_letters)
+
+    def counts(self) -> Counts:
+        """Return how many messages there are, of each kind, and how large they are together."""
+        self._now()
+        return Counts.of(self._rules.messages.values())
 
     def acquire_deferred(self, sequence_numbers: Iterable[int], *, dead_letters: bool) -> list[Message]:
         """Lock deferred messages; raises `MessageNotFoundError` if one is none."""
