@@ -56,6 +56,8 @@ class Administration:
     def _document(self, request: web.BaseRequest) -> tuple[int, bytes]:
         try:
             self._tokens.grant(_token(request), request.path)
+            if self._faults.now.refuse_manage:
+                raise TokenRefusedError("the token has no Manage claim")  # noqa: TRY301 - as the one above does
             if request.method != "GET":
                 return _error(405, "entities are declared in the broker's file: its API reads, nothing more")
             return 200, document(self._entities, request.path, request.query, f"http://{request.host}")

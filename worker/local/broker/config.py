@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,7 +29,10 @@ class _Strict(BaseModel):
 
 
 class QueueSettings(_Strict):
-    """One queue. Times in seconds; None turns a rule off."""
+    """One queue. Times in seconds; None turns a rule off. `max_size_megabytes` is told, and not enforced.
+
+    One with `requires_session` can be neither received from nor sent to, for this broker has no sessions.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$")]
     lock_duration_seconds: _LockSeconds = 60.0
@@ -39,6 +42,8 @@ class QueueSettings(_Strict):
     duplicate_detection_window_seconds: _Seconds | None = None
     max_message_bytes: _MessageBytes = 256 * 1024
     max_size_megabytes: _Megabytes = 1024
+    requires_session: bool = False
+    status: Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"] = "Active"
 
     def effective_ttl(self, ttl: float | None) -> float:
         """Return the time to live of a message that asks for `ttl`: the smaller of it and the default."""

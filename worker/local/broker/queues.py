@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from worker.local.broker.config import QueueSettings
+from worker.local.broker.errors import NOT_ALLOWED, AmqpError
 from worker.local.broker.intake import Intake
 from worker.local.broker.message import Incoming, render
 from worker.local.broker.queue_rules import QueueRules
@@ -61,6 +62,10 @@ class Queue:
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
         """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
         self._intake.refuse_if_busy()
+        if self.settings.requires_session:
+            raise AmqpError(
+                NOT_ALLOWED, "The SessionId was not set on a message, and it cannot be sent here."
+            )
         numbers = self.put(messages)
         self._store.after_commit(then)
         return numbers
