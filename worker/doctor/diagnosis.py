@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from worker.doctor.context import Lines
     from worker.doctor.finding import Part
 
-_BROKEN = frozenset({"failed", "unknown"})
+_UNWELL = frozenset({"failed", "warning", "unknown"})
 
 
 async def diagnose(
@@ -36,7 +36,7 @@ async def diagnose(
         return found + [_not_looked_at(part) for part in PARTS[1:] if only in (None, part)]
     async with open_context(settings, lines) as context:
         found += await examine(context, _wanted(checks, only), tell)
-    return [finding for finding in found if only in (None, finding.part) or finding.status in _BROKEN]
+    return [finding for finding in found if only in (None, finding.part) or finding.status in _UNWELL]
 
 
 def _not_looked_at(part: Part) -> Finding:

@@ -19,14 +19,16 @@ _CHOSEN = "Set it to one of the values that docs/settings.md has for it"
 
 def examine_environment(environ: Mapping[str, str]) -> tuple[WorkerSettings | None, list[Finding]]:
     """The worker's settings, None if they cannot be used, and what is to be said of the variables."""
-    unknown = [name for name in sorted(environ) if name.upper().startswith(PREFIX)]
-    findings = [_unknown(name) for name in unknown if name.upper() not in KNOWN]
+    given = [name for name in sorted(environ) if name.upper().startswith(PREFIX)]
+    strays = [name for name in given if name.upper() not in KNOWN]
     try:
         settings = load(WorkerSettings)
     except SettingsError as error:
-        return None, [*_problems(error, environ), *findings]
-    well = f"all can be used ({len(unknown) - len(findings)} are set)"
-    return settings, [Finding("settings", "settings", "ok", well), *findings]
+        problems = list(_problems(error, environ))
+        named = {problem.facts["setting"] for problem in problems}  # and so is what was meant to be it
+        return None, problems + [_unknown(name) for name in strays if _nearest(name) not in named]
+    well = Finding("settings", "settings", "ok", f"all can be used ({len(given) - len(strays)} are set)")
+    return settings, [well, *map(_unknown, strays)]
 
 
 def pool_command(query: str, near: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from worker.doctor.check import Check
@@ -9,15 +10,22 @@ from worker.doctor.finding import Finding
 from worker.doctor.hosts import storage_host
 from worker.doctor.roles import account_of
 from worker.doctor.sign_in import token_storage
-from worker.doctor.storage_account import account_url, container_of
+from worker.doctor.storage_account import ContainerMissing, account_url, container_of
 from worker.faults import ConfigurationFault, InfrastructureFault
 
 if TYPE_CHECKING:
     from worker.doctor.context import Context
 
 
+async def storage_access(context: Context) -> list[Finding]:
+    """See whether there is a way in, at the container of results, be it there or not."""
+    with suppress(ContainerMissing):  # which is told by the check of it
+        await _public_access(context, context.settings.results_container)
+    return [Finding("storage-access", "storage", "ok", "the account lets in whoever signs in")]
+
+
 async def results_container(context: Context) -> list[Finding]:
-    """Look at the container of results, which tells, too, whether there is a way in."""
+    """Look at the container of results."""
     name = context.settings.results_container
     public = await _public_access(context, name)
     found = [Finding("results-container", "storage", "ok", f"the container {name!r} is there")]
@@ -73,6 +81,7 @@ def _privacy(context: Context, name: str, public: str | None) -> Finding:
 
 
 CHECKS = (
-    Check(results_container, "storage", needs=(storage_host, token_storage), seconds=60),
-    Check(code_containers, "storage", needs=(storage_host, token_storage), seconds=60),
+    Check(storage_access, "storage", needs=(storage_host, token_storage), seconds=45),
+    Check(results_container, "storage", needs=(storage_access,), seconds=45),
+    Check(code_containers, "storage", needs=(storage_access,), seconds=60),
 )

@@ -26,6 +26,10 @@ _NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 _NO_ROLE = "AuthorizationPermissionMismatch"
 
 
+class ContainerMissing(ConfigurationFault):
+    """There is no such container."""
+
+
 def account_url(settings: ClientSettings) -> str:
     """Where the account's blobs are.
 
@@ -37,7 +41,7 @@ def account_url(settings: ClientSettings) -> str:
 
 @asynccontextmanager
 async def container_of(context: Context, name: str) -> AsyncIterator[ContainerClient]:
-    """A container, talked to with hardly any retries; its refusals come with what is to be done.
+    """A container, talked to without retries; its refusals come with what is to be done.
 
     Raises:
         ConfigurationFault: access is refused, or the container does not exist.
@@ -54,8 +58,7 @@ async def container_of(context: Context, name: str) -> AsyncIterator[ContainerCl
 
 def _client(settings: ClientSettings, context: Context | None) -> BlobServiceClient:
     options: dict[str, Any] = {
-        "retry_total": 1,
-        "initial_backoff": 1,
+        "retry_total": 0,
         "connection_timeout": 10,
         "read_timeout": 20,
     }
@@ -76,7 +79,7 @@ async def _refusal(context: Context, url: str, container: str, error: HttpRespon
     code = code_of(error)
     account = account_of(url)
     if isinstance(error, ResourceNotFoundError):
-        return ConfigurationFault(
+        return ContainerMissing(
             f"the container {container!r} does not exist",
             f"az storage container create --account-name {account} --name {container} --auth-mode login",
         )
