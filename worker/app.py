@@ -35,6 +35,7 @@ from worker.permits import Permits
 from worker.posting import Posting
 from worker.processor import Processor
 from worker.queue_links import Links, Queues
+from worker.recent import Recent
 from worker.routes_file import configured_routes
 from worker.routing import Router
 from worker.servicebus import Sender, open_servicebus
@@ -42,6 +43,7 @@ from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.shares import Shares
+from worker.status import StatusSource
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
@@ -153,8 +155,9 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
 async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
-    live = LiveParts(vitals, permits)
-    await stack.enter_async_context(serve_health(vitals, settings.health_port))
+    live, recent = LiveParts(vitals, permits), Recent()
+    status = StatusSource(live, recent, settings.instance)
+    await stack.enter_async_context(serve_health(vitals, settings.health_port, status.read))
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential))
     pool = await stack.enter_async_context(open_sessions(settings, credential))

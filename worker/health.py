@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, for the platform that runs the worker. Nothing else is served."""
+"""``/health/live`` and ``/health/ready``, for the platform; ``/status``, for this machine's own users."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
+from worker import loopback
 from worker.settings import PREFIX, SettingsError
+from worker.status import PATH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from worker.status import Status
     from worker.vitals import Vitals
 
 log = structlog.get_logger()
@@ -22,10 +25,12 @@ CLOSE_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | None]:
+async def serve_health(
+    vitals: Vitals, port: int | None, status: Callable[[], Status] | None = None
+) -> AsyncIterator[int | None]:
     """Answer probes on all interfaces while the context lasts; gives the port, which 0 leaves to the system.
 
-    Without a port nothing is served.
+    Without a port nothing is served, and without a status no ``/status``.
 
     Raises:
         SettingsError: the port cannot be listened on.
@@ -33,7 +38,7 @@ async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | 
     if port is None:
         yield None
         return
-    runner = web.AppRunner(_application(vitals), access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    runner = web.AppRunner(_application(vitals, status), access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
         listening = _listening(port)
@@ -45,10 +50,12 @@ async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | 
         await runner.cleanup()
 
 
-def _application(vitals: Vitals) -> web.Application:
+def _application(vitals: Vitals, status: Callable[[], Status] | None) -> web.Application:
     app = web.Application()
     app.router.add_get("/health/live", _answering(vitals.live))
     app.router.add_get("/health/ready", _answering(vitals.ready))
+    if status:
+        app.router.add_get(PATH, _telling(status))
     return app
 
 
@@ -58,6 +65,21 @@ def _answering(problems: Callable[[], list[str]]) -> Callable[[web.Request], Awa
         return web.json_response(
             {"status": "failing" if reasons else "ok", "reasons": reasons},
             status=503 if reasons else 200,
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return answer
+
+
+def _telling(status: Callable[[], Status]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Answer with the status, which has names of jobs in it, to this machine only: probes are open to all."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if refused := loopback.refusal(request.remote, request.headers.get("Host", ""), request.headers):
+            return web.json_response({"status": "refused", "reasons": [refused]}, status=403)
+        return web.Response(
+            text=status().model_dump_json(),
+            content_type="application/json",
             headers={"Cache-Control": "no-store"},
         )
 
