@@ -20,6 +20,7 @@ from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder
 from worker.deployment import session_secret
 from worker.faults import CapacityFault, InfrastructureFault
+from worker.gauges import LiveParts
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
@@ -155,6 +156,7 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     """The worker with all that it needs, opened in the stack."""
     observer = Observers()
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
+    live = LiveParts(vitals, permits)
     await stack.enter_async_context(serve_health(vitals, settings.health_port))
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
@@ -168,7 +170,7 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
         InfrastructureFault,
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
-    leases = SessionLeases(pool, permits, identifiers, settings, observer)
+    leases = live.leases = SessionLeases(pool, permits, identifiers, settings, observer)
     sender, posting = links.sender(settings.queue), Posting(links, settings.webhooks_queue)
     outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
     completions = Completions(blobs, settings.results_container, outbox)
@@ -187,7 +189,8 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     beside = await stack.enter_async_context(webhook_queues(settings, links.servicebus))
     job_queues = JobQueues(links.sender, settings.queue)
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
-    return Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
+    live.worker = Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
+    return live.worker
 
 
 def _services(  # noqa: PLR0913 - wiring

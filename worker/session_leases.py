@@ -77,8 +77,7 @@ class Lease:
         observer: Observer = SILENT,
     ) -> None:
         self._pool, self._permits, self._patience = pool, permits, patience_seconds
-        self._observer = observer
-        self._permit = permit.index
+        self._held, self._permit, self._observer = permit, permit.index, observer
         self.identifier = permit.session or ""
         self.touched = False
         self.reusable = True
@@ -86,6 +85,11 @@ class Lease:
         self.is_abandoned = False
         self.release_ms: float | None = None
         self.release_fault: str | None = None
+
+    @property
+    def is_allocated(self) -> bool:
+        """Whether the pool may have the session now."""
+        return self.touched or self.is_abandoned or self._held.session is not None
 
     @property
     def stream_chars(self) -> int:
@@ -171,6 +175,17 @@ class SessionLeases:
         self._pool, self._permits, self._identifiers = pool, permits, identifiers
         self._patience, self._observer = settings.wait_in_hand_seconds, observer
         self._releases = Releases(pool, permits, settings.session_cooldown_seconds)
+        self._lent: set[Lease] = set()
+
+    @property
+    def busy(self) -> int:
+        """How many sessions are in the hands of jobs."""
+        return sum(lease.is_allocated for lease in self._lent)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many sessions may still be at the pool that nobody is to use again."""
+        return self._releases.unconfirmed
 
     @asynccontextmanager
     async def lend(
@@ -184,6 +199,7 @@ class SessionLeases:
         permit = await self._permit(owner)
         patience = min(self._patience, patience_seconds)
         lease = Lease(self._pool, self._permits, permit, patience, self._observer)
+        self._lent.add(lease)
         try:
             async with _while_held(permit):
                 if permit.session and (permit.owner != owner or not owner):
@@ -257,6 +273,7 @@ class SessionLeases:
             self._releases.begin(permit, Lease(self._pool, self._permits, permit, 0))
 
     async def _return(self, permit: Permit, lease: Lease, owner: str | None) -> None:
+        self._lent.discard(lease)
         if owner:
             permit.session, permit.owner = lease.identifier, owner
             self._permits.give_back(permit)

@@ -62,7 +62,9 @@ class Intake:
         observer: hears what becomes of messages.
 
     Attributes:
-        busy: how many slots have a message in hand.
+        open: how many slots there are, until they end.
+        busy: how many of them have a message in hand.
+        services: the breaker of what jobs need.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -76,17 +78,17 @@ class Intake:
         is_clear_beside: Callable[[], Awaitable[bool]] | None = None,
         observer: Observer = SILENT,
     ) -> None:
-        self.stop, self.queue, self.observer = stop, queue, observer
+        self.stop, self.queue, self.services, self.observer = stop, queue, services, observer
         self.is_clear_beside = is_clear_beside or _clear
-        self.busy = 0
-        self._services, self._permits, self._look_ahead = services, permits, look_ahead
+        self.open = self.busy = 0
+        self._permits, self._look_ahead = permits, look_ahead
         self._receiving = 0
         self._quiet = asyncio.Event()
         self._door = asyncio.Lock()
 
     def is_welcome(self) -> bool:
         """Whether one more message may be taken: there is room, and the services work or are to be probed."""
-        return self._has_room() and self.queue.is_turn() and self._services.is_turn()
+        return self._has_room() and self.queue.is_turn() and self.services.is_turn()
 
     async def change(self) -> None:
         """Wait until a message may be welcome, or for a stop; at most a minute."""
@@ -94,7 +96,7 @@ class Intake:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 await self._room()
                 await self.queue.change(self.stop)
-                await self._services.change(self.stop)
+                await self.services.change(self.stop)
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -161,6 +163,7 @@ class Slot:
     async def run(self) -> None:
         """Take and handle messages until the worker stops or, when draining, the queue is empty."""
         self._vitals.expect(self._name, SILENCE_SECONDS)
+        self._intake.open += 1
         try:
             while not self._intake.stop.is_set():
                 self._vitals.beat(self._name)
@@ -170,6 +173,7 @@ class Slot:
                     self._receiver.rest()
                     await self._intake.change()
         finally:
+            self._intake.open -= 1
             self._vitals.forget(self._name)
             self._receiver.rest()
 
