@@ -28,6 +28,7 @@ from worker.job_queues import JobQueues
 from worker.job_run import Services
 from worker.lane import subscription_of
 from worker.lifecycle import Worker
+from worker.observing import Observers
 from worker.outbox import Outbox, Sending
 from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from worker.blobs import Blobs
     from worker.committing import Committer
     from worker.endings import Endings
+    from worker.observing import Observer
     from worker.routes import RoutesFile
     from worker.settings import ClientSettings
 
@@ -156,11 +158,12 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     live, recent = LiveParts(vitals, permits), Recent()
+    observer = Observers(recent)
     status = StatusSource(live, recent, settings.instance)
     await stack.enter_async_context(serve_health(vitals, settings.health_port, status.read))
     credential = await credential_for(settings, stack)
-    blobs = await stack.enter_async_context(open_blobs(settings, credential))
-    pool = await stack.enter_async_context(open_sessions(settings, credential))
+    blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
+    pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
     secret = await with_patience(
@@ -170,13 +173,14 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
         InfrastructureFault,
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
-    leases = live.leases = SessionLeases(pool, permits, identifiers, settings)
+    leases = live.leases = SessionLeases(pool, permits, identifiers, settings, observer)
     sender, posting = links.sender(settings.queue), Posting(links, settings.webhooks_queue)
     outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
     completions = Completions(blobs, settings.results_container, outbox)
     patience = settings.wait_in_hand_seconds
-    endings = endings_of(blobs, sender, settings, patience, on_told=completions.committed, outbox=outbox)
-    services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits)
+    told = completions.committed
+    endings = endings_of(blobs, sender, settings, patience, on_told=told, outbox=outbox, observer=observer)
+    services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits, observer=observer)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run, outbox.run]
     if settings.permit_leases:
@@ -200,6 +204,7 @@ def _services(  # noqa: PLR0913 - wiring
     *,
     vitals: Vitals,
     permits: Permits,
+    observer: Observer,
 ) -> Services:
     container = settings.results_container
     return Services(
@@ -216,6 +221,7 @@ def _services(  # noqa: PLR0913 - wiring
         vitals=vitals,
         settings=settings,
         shares=Shares(settings.fair_lookahead, lambda: permits.limit, settings.beyond),
+        observer=observer,
     )
 
 

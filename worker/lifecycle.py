@@ -100,7 +100,13 @@ class Worker:
         # with leases one that waits is what shows that more permits are wanted
         look_ahead = max(settings.slots - settings.max_sessions, int(settings.permit_leases))
         intake = Intake(
-            stop, queue, services.breaker, self._permits, look_ahead, is_clear_beside=self._is_clear_beside
+            stop,
+            queue,
+            services.breaker,
+            self._permits,
+            look_ahead,
+            is_clear_beside=self._is_clear_beside,
+            observer=services.observer,
         )
         names = (f"slot {number}" for number in range(settings.slots))
         return intake, [

@@ -71,10 +71,10 @@ class Processor:
             return self._lost(delivery, f"the worker failed: {error!r}", during_outage=False)
 
     async def _process(self, delivery: Delivery) -> Settlement:
-        attempt = _attempt(delivery, None)
+        attempt = self._begun(delivery, None)
         try:
             document = document_of(delivery.body, delivery.envelope)
-            attempt = _attempt(delivery, document)
+            attempt = self._begun(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
             if is_event(document):
                 made_by = Trigger(depth=min(MOST_DEPTH, depth_in(document) + 1))
@@ -89,6 +89,11 @@ class Processor:
         except JobRejected as rejection:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
             return await self._give_up(delivery, attempt, "rejected", error)
+
+    def _begun(self, delivery: Delivery, document: object) -> Attempt:
+        attempt = _attempt(delivery, document)
+        self._services.observer.began(delivery, attempt)
+        return attempt
 
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
         check_trigger(job.trigger, self._settings.max_chain_depth)
@@ -201,6 +206,7 @@ class Processor:
         """An execution came to nothing. That is an attempt, unless the services are out altogether."""
         history = delivery.history
         history = history.after_wait(reason) if during_outage else history.after_attempt(reason)
+        self._services.observer.attempt_lost(delivery, during_outage=during_outage)
         log.warning("attempt_lost", attempts=history.attempts, reason=reason, during_outage=during_outage)
         if history.attempts >= self._settings.max_attempts:
             return Retry(0, history)  # its next delivery gives up
@@ -241,4 +247,5 @@ def _attempt(delivery: Delivery, document: object) -> Attempt:
         faults=delivery.history.reasons,
         started_at=datetime.now(UTC),
         trace=own_trace(delivery.properties, batch, job_id),
+        queue=delivery.queue,
     )

@@ -13,7 +13,10 @@ from worker.clock import now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from worker.delivery import Delivery, Renewal
+    from worker.observing import Begun, Outcome, Resource, Service
     from worker.result import Result
+    from worker.settlement import Settlement
 
 KEPT = 256  # jobs whose phases are known
 SHOWN = 32
@@ -61,7 +64,7 @@ class Phase:
 
 
 class Recent:
-    """The last jobs of one worker, and a minute's counts. Seconds are whole ones of the clock."""
+    """The last jobs of one worker, and a minute's counts, by whole seconds of the clock: an ``Observer``."""
 
     def __init__(self, clock: Callable[[], float] = now) -> None:
         self._clock = clock
@@ -70,7 +73,7 @@ class Recent:
         self._seconds: deque[int] = deque([0] * (MINUTE + 1), maxlen=MINUTE + 1)  # the last is going on
         self._began = self._second = math.floor(clock())
 
-    def committed(self, result: Result) -> None:
+    def committed(self, result: Result, _attempt: str, _queue: str) -> None:
         """A job has ended in this result."""
         self._turn()
         self._seconds[-1] += 1
@@ -80,6 +83,24 @@ class Recent:
         self._jobs.append(
             Ended(result.id, result.batch, result.status, result.verdict, phases, result.finished_at)
         )
+
+    def began(self, delivery: Delivery, attempt: Begun) -> None:
+        """Nothing is noted of it."""
+
+    def settled(self, delivery: Delivery, settlement: Settlement, outcome: Outcome) -> None:
+        """Nothing is noted of it."""
+
+    def attempt_lost(self, delivery: Delivery, *, during_outage: bool) -> None:
+        """Nothing is noted of it."""
+
+    def lock_renewal(self, delivery: Delivery, outcome: Renewal) -> None:
+        """Nothing is noted of it."""
+
+    def refused(self, resource: Resource) -> None:
+        """Nothing is noted of it."""
+
+    def called(self, service: Service, operation: str, result: str, seconds: float) -> None:
+        """Nothing is noted of it."""
 
     def jobs(self) -> tuple[Ended, ...]:
         """The last jobs, the latest first."""

@@ -10,6 +10,7 @@ import structlog
 
 from worker.delivery import keep_lock
 from worker.faults import LockLost, ServiceFault
+from worker.observing import SILENT, outcome_of
 from worker.settlement import HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from worker.breaker import Breaker
     from worker.delivery import Delivery
+    from worker.observing import Observer, Outcome
     from worker.permits import Permits
     from worker.settlement import Settlement
     from worker.vitals import Vitals
@@ -57,6 +59,7 @@ class Intake:
         permits: bound the messages in hand, together with ``look_ahead``.
         look_ahead: how many messages may be in hand beyond the permits.
         is_clear_beside: whether other queues, too, have nothing left that a worker which drains waits for.
+        observer: hears what becomes of messages.
 
     Attributes:
         open: how many slots there are, until they end.
@@ -73,8 +76,9 @@ class Intake:
         look_ahead: int,
         *,
         is_clear_beside: Callable[[], Awaitable[bool]] | None = None,
+        observer: Observer = SILENT,
     ) -> None:
-        self.stop, self.queue, self.services = stop, queue, services
+        self.stop, self.queue, self.services, self.observer = stop, queue, services, observer
         self.is_clear_beside = is_clear_beside or _clear
         self.open = self.busy = 0
         self._permits, self._look_ahead = permits, look_ahead
@@ -213,12 +217,16 @@ class Slot:
         settlement = HandBack() if self._intake.stop.is_set() else await self._settlement(delivery)
         if isinstance(settlement, HandBack):
             await self._intake.quiet()
+        outcome: Outcome = "uncertain"
         try:
             if isinstance(settlement, Retry):  # of a message that is another's already there must be no copy
                 await self._receiver.renew(delivery)
             await self._receiver.settle(delivery, settlement)
+            outcome = outcome_of(settlement)
         except LockLost:
             log.warning("settlement_uncertain", settlement=type(settlement).__name__)
+        finally:
+            self._intake.observer.settled(delivery, settlement, outcome)
         if isinstance(settlement, Retry) and settlement.history.yields == delivery.history.yields:
             log.info(
                 "message_rescheduled",
@@ -232,9 +240,16 @@ class Slot:
 
     async def _settlement(self, delivery: Delivery) -> Settlement:
         """Process under the lock. The renewer has ended when this returns: the receiver is free again."""
-        done = asyncio.Event()
+        done, observer = asyncio.Event(), self._intake.observer
         work = self._work = asyncio.ensure_future(self._handler.process(delivery))
-        keeper = asyncio.create_task(keep_lock(delivery, lambda: self._renew(delivery), done))
+        keeper = asyncio.create_task(
+            keep_lock(
+                delivery,
+                lambda: self._renew(delivery),
+                done,
+                lambda how: observer.lock_renewal(delivery, how),
+            )
+        )
         try:
             await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -245,6 +260,7 @@ class Slot:
             await asyncio.wait({work, keeper})
         if error := keeper.exception():
             log.warning("lock_lost", reason=str(error) or repr(error))
+            observer.lock_renewal(delivery, "lost")
             return LetGo()
         if work.cancelled():
             log.info("message_handed_back")

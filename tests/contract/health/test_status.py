@@ -61,7 +61,7 @@ async def test_the_document_has_all_that_is_promised(port: int, recent: Recent) 
         started_at=now,
         finished_at=now,
     )
-    recent.committed(ended)
+    recent.committed(ended, "attempt", "jobs")
     answer = await get(ADDRESS.format(port))
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
     assert answer.headers["Cache-Control"] == "no-store"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from worker.recent import KEPT, SHOWN, Phase, Rates, Recent
 from worker.result import Producer, Result, Status, Timings
 
+NO_TIMINGS = Timings()
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -22,17 +23,20 @@ class Clock:
         return self.seconds
 
 
-def result(job_id: str = "j1", status: Status = "succeeded", **timings: float) -> Result:
-    return Result(
+def end(
+    recent: Recent, job_id: str = "j1", status: Status = "succeeded", timings: Timings = NO_TIMINGS
+) -> None:
+    result = Result(
         id=job_id,
         batch="b",
         status=status,
         verdict="accepted",
-        timings=Timings(**timings),
+        timings=timings,
         worker=Producer(version="1", instance="here"),
         started_at=AT,
         finished_at=AT,
     )
+    recent.committed(result, "attempt", "jobs")
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_a_worker_without_jobs_has_none_and_no_rate(recent: Recent) -> None:
 
 
 def test_a_job_is_told_with_the_phases_that_it_had(recent: Recent) -> None:
-    recent.committed(result(queued_ms=3.14159, execute_ms=20))
+    end(recent, timings=Timings(queued_ms=3.14159, execute_ms=20))
     (job,) = recent.jobs()
     assert (job.id, job.batch, job.status, job.verdict, job.finished_at) == (
         "j1",
@@ -66,9 +70,9 @@ def test_a_job_is_told_with_the_phases_that_it_had(recent: Recent) -> None:
 def test_rates_are_of_whole_seconds_and_of_no_more_than_the_worker_runs(clock: Clock, recent: Recent) -> None:
     for _ in range(4):
         for _ in range(6):
-            recent.committed(result())
+            end(recent)
         clock.seconds += 1
-    recent.committed(result())
+    end(recent)
     assert (recent.rates().per_second_10s, recent.rates().per_second_60s) == (6, 6)
     clock.seconds += 26
     rates = recent.rates()
@@ -80,21 +84,22 @@ def test_rates_are_of_whole_seconds_and_of_no_more_than_the_worker_runs(clock: C
 
 
 def test_jobs_are_counted_by_what_they_ended_in_the_most_frequent_first(recent: Recent) -> None:
-    recent.committed(result(status="failed"))
-    recent.committed(result())
-    recent.committed(result())
+    end(recent, status="failed")
+    end(recent)
+    end(recent)
     assert list(recent.rates().by_status.items()) == [("succeeded", 2), ("failed", 1)]
 
 
 def test_phases_have_the_median_and_the_95th_of_a_hundred(recent: Recent) -> None:
     for number in range(1, 101):
-        recent.committed(result(execute_ms=number, check_ms=7) if number > 99 else result(execute_ms=number))
+        check = 7 if number > 99 else None
+        end(recent, timings=Timings(execute_ms=number, check_ms=check))
     assert recent.phases() == {"execute": Phase(100, 50, 95), "check": Phase(1, 7, 7)}
 
 
 def test_however_many_jobs_there_are_few_are_kept_and_the_latest_are_shown(recent: Recent) -> None:
     for number in range(2 * KEPT):
-        recent.committed(result(f"j{number}", execute_ms=number))
+        end(recent, f"j{number}", timings=Timings(execute_ms=number))
     jobs = recent.jobs()
     assert [job.id for job in jobs] == [f"j{2 * KEPT - 1 - number}" for number in range(SHOWN)]
     assert recent.phases()["execute"].jobs == KEPT
@@ -110,7 +115,7 @@ def test_the_last_minute_has_each_job_that_ended_in_it_and_no_other(
     for pause, jobs in steps:
         clock.seconds += pause
         for _ in range(jobs):
-            recent.committed(result())
+            end(recent)
             ends.append(clock.seconds)
     second = int(clock.seconds)
     expected = sum(second - 60 <= int(end) < second for end in ends)
