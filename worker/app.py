@@ -50,7 +50,7 @@ from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -135,15 +135,28 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         yield DeadLetterTools(blobs, sender, browsers, queues, endings.committer, recorder)
 
 
-async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
+async def run_worker(
+    settings: WorkerSettings,
+    *,
+    stop: asyncio.Event,
+    drain: bool = False,
+    on_served: Callable[[int], None] | None = None,
+) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
+
+    Args:
+        settings: of the worker.
+        stop: ends it.
+        drain: end when the queue is empty.
+        on_served: told the port where the worker answers what it does; if the settings have none it is one
+            of this machine alone.
 
     Raises:
         SettingsError: its routes cannot be used.
     """
     routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
-        assembling = asyncio.create_task(_assembled(settings, routes, stack))
+        assembling = asyncio.create_task(_assembled(settings, routes, stack, on_served))
         stopping = asyncio.create_task(stop.wait())
         stack.callback(stopping.cancel)
         try:
@@ -154,13 +167,22 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
         return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
 
 
-async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
+async def _assembled(
+    settings: WorkerSettings,
+    routes: RoutesFile | None,
+    stack: AsyncExitStack,
+    on_served: Callable[[int], None] | None,
+) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     live, recent = LiveParts(vitals, permits), Recent()
     observer = Observers(recent)
     status = StatusSource(live, recent, settings.instance)
-    await stack.enter_async_context(serve_health(vitals, settings.health_port, status.read))
+    alone = on_served and settings.health_port is None
+    host, port = ("127.0.0.1", 0) if alone else ("", settings.health_port)
+    served = await stack.enter_async_context(serve_health(vitals, port, status.read, host=host))
+    if on_served and served:
+        on_served(served)
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
     pool = await stack.enter_async_context(open_sessions(settings, credential, observer))

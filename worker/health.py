@@ -26,11 +26,11 @@ CLOSE_SECONDS = 1.0
 
 @asynccontextmanager
 async def serve_health(
-    vitals: Vitals, port: int | None, status: Callable[[], Status] | None = None
+    vitals: Vitals, port: int | None, status: Callable[[], Status] | None = None, *, host: str = ""
 ) -> AsyncIterator[int | None]:
-    """Answer probes on all interfaces while the context lasts; gives the port, which 0 leaves to the system.
+    """Answer probes while the context lasts; gives the port, which 0 leaves to the system.
 
-    Without a port nothing is served, and without a status no ``/status``.
+    Without a host it is on all interfaces, without a port nothing is served, without a status no ``/status``.
 
     Raises:
         SettingsError: the port cannot be listened on.
@@ -41,7 +41,7 @@ async def serve_health(
     runner = web.AppRunner(_application(vitals, status), access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
-        listening = _listening(port)
+        listening = _listening(port, host)
         await web.SockSite(runner, listening).start()
         served = int(listening.getsockname()[1])
         log.info("health_served", port=served)
@@ -86,12 +86,12 @@ def _telling(status: Callable[[], Status]) -> Callable[[web.Request], Awaitable[
     return answer
 
 
-def _listening(port: int) -> socket.socket:
+def _listening(port: int, host: str) -> socket.socket:
     """A socket for IPv6 and IPv4 at once where there is both: two sockets would get two ports of 0."""
-    dual = socket.has_dualstack_ipv6()
+    dual = not host and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(
-            ("", port), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
+            (host, port), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
         )
     except OSError as error:
         raise SettingsError(
