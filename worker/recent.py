@@ -9,6 +9,7 @@ from datetime import datetime  # noqa: TC003 - pydantic reads it when the status
 from typing import TYPE_CHECKING
 
 from worker.clock import now
+from worker.result import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 KEPT = 256  # jobs whose phases are known
 SHOWN = 32
+PHASES = tuple(name.removesuffix("_ms") for name in Timings.model_fields)
 MINUTE, SHORT_SECONDS = 60, 10
 
 
@@ -124,7 +126,7 @@ class Recent:
         for job in self._jobs:
             for name, value in job.phases_ms.items():
                 taken.setdefault(name, []).append(value)
-        return {name: Phase(len(values), *_percentiles(values)) for name, values in taken.items()}
+        return {name: Phase(len(taken[name]), *_percentiles(taken[name])) for name in PHASES if name in taken}
 
     def _turn(self) -> None:
         """Begin the second that it is, with none for those in which nothing was asked."""

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Group
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.spark import Spark
+from worker.cli.bars import Bar, Spark
 from worker.report import printable
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from worker.recent import Ended, Phase, Rates
     from worker.status import Status
 
-NARROW = 90  # columns, under which panels stand one under the other
+NARROW = 78  # columns, under which panels stand one under the other
 MOST_REASONS = 4
 _TITLES_LINES = 4  # of a table of jobs, around its rows
 _GOOD, _BAD, _WORSE, _QUIET = "green", "yellow", "red", "bright_black"
@@ -92,46 +91,47 @@ def _panel(title: str, *lines: RenderableType) -> Panel:
 
 def _slots(status: Status) -> Panel:
     slots, permits = status.gauges.slots, status.gauges.permits
-    limit = f", limited to {permits.limit}" if permits.limit < permits.held else ""
+    is_limited = permits.limit < permits.held
+    limit = _line(f"limit: {permits.limit}", _BAD if is_limited else _QUIET)
     return _panel(
-        "slots",
-        _bar(slots.busy, slots.open),
-        Text(f"{slots.busy} of {slots.open} busy"),
-        Text(f"permits: {permits.in_use} of {permits.held} in use{limit}"),
-        Text(f"{permits.waiting} waiting for one", _QUIET if not permits.waiting else ""),
+        f"slots: {slots.busy} of {slots.open} busy",
+        Bar(slots.busy, slots.open, _GOOD),
+        _line(f"permits: {permits.in_use} of {permits.held} in use"),
+        limit,
+        _line(f"{permits.waiting} waiting for one", "" if permits.waiting else _QUIET),
     )
 
 
 def _sessions(status: Status) -> Panel:
     sessions, breakers = status.gauges.sessions, status.gauges.breakers
     is_open = [part for part, is_open in breakers.items() if is_open]
-    breaker = Text(printable(f"open: {', '.join(is_open)}"), _WORSE) if is_open else Text("none open", _QUIET)
     return _panel(
-        "sessions",
-        _bar(sessions.allocated, status.gauges.permits.held),
-        Text(f"{sessions.allocated} allocated: {sessions.busy} busy, {sessions.kept} kept"),
-        Text(f"{sessions.quarantined} being deleted", _QUIET if not sessions.quarantined else ""),
-        Text.assemble("breakers: ", breaker),
+        f"sessions: {sessions.allocated} allocated",
+        Bar(sessions.allocated, status.gauges.permits.held, _GOOD),
+        _line(f"{sessions.busy} busy, {sessions.kept} kept"),
+        _line(f"{sessions.quarantined} being deleted", "" if sessions.quarantined else _QUIET),
+        _line(f"open: {', '.join(is_open)}", _WORSE) if is_open else _line("no breaker open", _QUIET),
     )
 
 
 def _rates(rates: Rates) -> Panel:
-    counts = [(f"{count:,} {_words(name)}", _style(name)) for name, count in rates.by_status.items()]
+    counts = [Text(f"{count:,} {_words(name)}", _style(name)) for name, count in rates.by_status.items()]
+    ended = Text(", ", no_wrap=True, overflow="ellipsis").join(counts)
     return _panel(
-        "jobs",
+        f"jobs: {rates.total:,} ended",
         Spark(rates.each_second, _GOOD),
-        Text(f"{rates.per_second_10s:.1f}/s in 10 s, {rates.per_second_60s:.1f}/s in a minute"),
-        Text(f"{rates.total:,} since the start", _QUIET),
-        Text(", ").join(Text(*count) for count in counts) if counts else Text("none yet", _QUIET),
+        _line(f"{rates.per_second_10s:.1f}/s in 10 seconds"),
+        _line(f"{rates.per_second_60s:.1f}/s in a minute"),
+        ended if counts else _line("none yet", _QUIET),
     )
 
 
 def _phases(phases: Mapping[str, Phase]) -> Panel:
-    table = _table("phase", ("p50", "right"), ("p95", "right"))
+    table = _table(("phase",), (), ("p50", "p95"))
     table.add_column(ratio=1)
-    longest = max(phase.p95_ms for phase in phases.values())
+    longest = max((phase.p95_ms for name, phase in phases.items() if name != "queued"), default=0)
     for name, phase in phases.items():
-        bar = _bar(phase.p95_ms, longest)
+        bar = Bar(phase.p95_ms, longest, _GOOD) if name != "queued" else Text()  # that is no work
         table.add_row(Text(_words(name)), Text(_duration(phase.p50_ms)), Text(_duration(phase.p95_ms)), bar)
     return _panel("phases of the last jobs", table)
 
@@ -139,22 +139,23 @@ def _phases(phases: Mapping[str, Phase]) -> Panel:
 def _stack(stack: Stack) -> Panel:
     lines: list[RenderableType] = []
     if stack.queues:
-        table = _table("queue", ("active", "right"), ("scheduled", "right"), ("dead letters", "right"))
+        table = _table(("queue",), (), ("active", "scheduled", "dead"))
         for queue in stack.queues:
             dead = Text(f"{queue.dead_lettered:,}", _WORSE if queue.dead_lettered else "")
-            table.add_row(_name(queue.name), Text(f"{queue.active:,}"), Text(f"{queue.scheduled:,}"), dead)
+            table.add_row(_line(queue.name), Text(f"{queue.active:,}"), Text(f"{queue.scheduled:,}"), dead)
         lines.append(table)
     if stack.sessions is not None:
-        lines.append(Text(f"pool: {stack.sessions} of {stack.max_sessions} sessions allocated"))
+        lines.append(_line(f"pool: {stack.sessions} of {stack.max_sessions} sessions allocated"))
     lines += [Text(printable(trouble), _WORSE) for trouble in stack.troubles]
     return _panel("queues", *lines)
 
 
 def _jobs(jobs: Sequence[Ended]) -> RenderableType:
-    table = _table("job", "status", "verdict", ("queued", "right"), ("executed", "right"), ("ended", "right"))
+    table = _table(("job", "batch"), ("status", "verdict"), ("queued", "executed", "ended"))
     for job in jobs:
         table.add_row(
-            _name(f"{job.batch}/{job.id}"),
+            _line(job.id),
+            _line(job.batch),
             Text(_words(job.status), _style(job.status)),
             Text(_words(job.verdict or ""), _style(job.verdict) if job.verdict else ""),
             *(Text(_phase(job, name)) for name in ("queued", "execute")),
@@ -163,22 +164,20 @@ def _jobs(jobs: Sequence[Ended]) -> RenderableType:
     return _panel("last jobs", table)
 
 
-def _table(first: str, *others: str | tuple[str, str]) -> Table:
-    """A table without lines, whose first column takes what is left; each other as a name, or aligned."""
+def _table(names: Sequence[str], words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table without lines, whose columns of names share what is left by those of numbers and words."""
     table = Table(box=None, expand=True, pad_edge=False, header_style=_QUIET)
-    table.add_column(first, ratio=2, no_wrap=True, overflow="ellipsis")
-    for other in others:
-        name, justify = other if isinstance(other, tuple) else (other, "left")
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    for name in names:
+        table.add_column(name, ratio=2, no_wrap=True, overflow="ellipsis")
+    for word in words:
+        table.add_column(word, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
     return table
 
 
-def _bar(part: float, whole: float) -> ProgressBar:
-    return ProgressBar(total=max(whole, 1), completed=part, complete_style=_GOOD, finished_style=_GOOD)
-
-
-def _name(text: str) -> Text:
-    return Text(printable(text), no_wrap=True, overflow="ellipsis")
+def _line(text: str, style: str = "") -> Text:
+    return Text(printable(text), style, no_wrap=True, overflow="ellipsis")
 
 
 def _words(name: str) -> str:

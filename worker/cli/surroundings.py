@@ -81,7 +81,7 @@ async def open_local(state: Path) -> AsyncIterator[Surroundings]:
     os.environ.update(environment)
     settings = load(WorkerSettings)
     async with open_administration(settings, None) as administration, open_sessions(settings, None) as pool:
-        yield Surroundings(administration, settings.queue_names, pool, settings.max_sessions)
+        yield Surroundings(administration, _names(settings), pool, settings.max_sessions)
 
 
 @asynccontextmanager
@@ -100,4 +100,9 @@ async def open_configured(environ: Mapping[str, str]) -> AsyncIterator[Surroundi
             return
         credential = await credential_for(settings, stack)
         administration = await stack.enter_async_context(open_administration(settings, credential))
-        yield Surroundings(administration, settings.queue_names)
+        yield Surroundings(administration, _names(settings))
+
+
+def _names(settings: ClientSettings) -> list[str]:
+    """The queues of jobs, and that of webhooks if any may be called."""
+    return [*settings.queue_names, *([settings.webhooks_queue] if settings.webhook_hosts else [])]

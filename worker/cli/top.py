@@ -106,26 +106,30 @@ def _print(look: Look) -> None:
         console.print(view(look, console))
 
 
-async def _live(watch: Watch, interval: float) -> None:
-    """Show it until cancelled; the terminal is as it was then."""
-    look, console = await watch.first(), Console()
+class Screen:
+    """A look on the terminal, kept as new as it can be; the terminal is as it was when ``live`` is left."""
 
-    def show() -> None:
-        live.update(view(look, console, console.height), refresh=True)
+    def __init__(self, watch: Watch, look: Look, live: Live) -> None:
+        self._watch, self._look, self._live = watch, look, live
 
-    async def follow() -> None:
-        nonlocal look
+    async def follow(self, interval: float) -> None:
+        """Show the worker, until cancelled."""
+        console = self._live.console
         while True:
-            show()
+            self._live.update(view(self._look, console, console.height), refresh=True)
             await asyncio.sleep(interval)
-            newer = await watch.worker(look)
-            look = replace(newer, stack=look.stack)  # which may have been seen anew meanwhile
+            newer = await self._watch.worker(self._look)
+            self._look = replace(newer, stack=self._look.stack)  # which may have been seen anew meanwhile
 
-    async def follow_around() -> None:
-        nonlocal look
-        while watch.around:
+    async def follow_around(self, interval: float) -> None:
+        """Look at what is around it, until cancelled."""
+        while self._watch.around:
             await asyncio.sleep(max(interval, AROUND_SECONDS))
-            look = replace(look, stack=await watch.around.look())
+            self._look = replace(self._look, stack=await self._watch.around.look())
 
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        await asyncio.gather(follow(), follow_around())
+
+async def _live(watch: Watch, interval: float) -> None:
+    look = await watch.first()
+    with Live(screen=True, auto_refresh=False) as live:
+        screen = Screen(watch, look, live)
+        await asyncio.gather(screen.follow(interval), screen.follow_around(interval))
