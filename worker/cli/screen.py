@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NARROW = 78  # columns, under which panels stand one under the other
 MOST_REASONS = 4
-_TITLES_LINES = 4  # of a table of jobs, around its rows
+_TITLES_LINES = 3  # of a table of jobs, around its rows
 _GOOD, _BAD, _WORSE, _QUIET = "green", "yellow", "red", "bright_black"
 _STYLES = {"succeeded": _GOOD, "accepted": _GOOD, "infrastructure_failed": _WORSE, "internal_error": _WORSE}
 

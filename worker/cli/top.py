@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from worker.cli.watch_worker import Watch
 
 WIDTH_OF_FILES = 100
-AROUND_SECONDS = 2.0  # between two looks at queues and pool at least: services count what they are asked
 
 
 def _url(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -123,9 +122,9 @@ class Screen:
 
     async def follow_around(self, interval: float) -> None:
         """Look at what is around it, until cancelled."""
-        while self._watch.around:
-            await asyncio.sleep(max(interval, AROUND_SECONDS))
-            self._look = replace(self._look, stack=await self._watch.around.look())
+        while around := self._watch.around:
+            await asyncio.sleep(max(interval, around.seconds))
+            self._look = replace(self._look, stack=await around.look())
 
 
 async def _live(watch: Watch, interval: float) -> None:
