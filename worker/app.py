@@ -44,6 +44,7 @@ from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.shares import Shares
 from worker.suspects import Company, Suspects
+from worker.telemetry.opening import open_telemetry
 from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
 
@@ -137,7 +138,7 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
 
     Raises:
-        SettingsError: its routes cannot be used.
+        SettingsError: its routes cannot be used, or what is measured cannot be exported.
     """
     routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
@@ -154,10 +155,11 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
 
 async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
     """The worker with all that it needs, opened in the stack."""
-    observer = Observers()
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     live = LiveParts(vitals, permits)
-    await stack.enter_async_context(serve_health(vitals, settings.health_port))
+    telemetry = await stack.enter_async_context(open_telemetry(settings, live))
+    observer = Observers(*telemetry.observers)
+    await stack.enter_async_context(serve_health(vitals, settings.health_port, metrics=telemetry.page))
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
     pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
@@ -180,6 +182,7 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits, observer=observer)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run, outbox.run]
+    duties += telemetry.duties(queues.browsers)
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)

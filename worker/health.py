@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, for the platform that runs the worker. Nothing else is served."""
+"""``/health/live``, ``/health/ready`` and ``/metrics``, for the platform that runs the worker."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 CLOSE_SECONDS = 1.0
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @asynccontextmanager
-async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | None]:
+async def serve_health(
+    vitals: Vitals, port: int | None, *, metrics: Callable[[], bytes] | None = None
+) -> AsyncIterator[int | None]:
     """Answer probes on all interfaces while the context lasts; gives the port, which 0 leaves to the system.
 
-    Without a port nothing is served.
+    Without a port nothing is served, and without ``metrics``, which makes the text for Prometheus, no
+    ``/metrics``.
 
     Raises:
         SettingsError: the port cannot be listened on.
@@ -33,7 +37,7 @@ async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | 
     if port is None:
         yield None
         return
-    runner = web.AppRunner(_application(vitals), access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    runner = web.AppRunner(_application(vitals, metrics), access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
         listening = _listening(port)
@@ -45,11 +49,20 @@ async def serve_health(vitals: Vitals, port: int | None) -> AsyncIterator[int | 
         await runner.cleanup()
 
 
-def _application(vitals: Vitals) -> web.Application:
+def _application(vitals: Vitals, metrics: Callable[[], bytes] | None) -> web.Application:
     app = web.Application()
     app.router.add_get("/health/live", _answering(vitals.live))
     app.router.add_get("/health/ready", _answering(vitals.ready))
+    if metrics:
+        app.router.add_get("/metrics", _measuring(metrics))
     return app
+
+
+def _measuring(metrics: Callable[[], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": PROMETHEUS})
+
+    return answer
 
 
 def _answering(problems: Callable[[], list[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
