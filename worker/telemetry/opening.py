@@ -90,8 +90,8 @@ async def open_telemetry(settings: WorkerSettings, live: LiveParts) -> AsyncIter
     if not asked_for:
         yield Telemetry()
         return
-    secret = settings.azure_monitor.get_secret_value() if settings.azure_monitor else ""
-    with heard(Complaints([secret, *_values(secret)])):
+    secret = settings.azure_monitor
+    with heard(Complaints(_secrets(secret.get_secret_value()) if secret else [])):
         exports = _exports(settings, asked_for)
         try:
             yield Measured(settings, live, exports)
@@ -124,7 +124,8 @@ def _unusable(problem: str) -> SettingsError:
     return SettingsError(f"the settings cannot be used:\n  {problem}")
 
 
-def _values(connection_string: str) -> list[str]:
-    """The parts of a connection string that tell its resource from others."""
+def _secrets(connection_string: str) -> list[str]:
+    """A connection string, and its parts that tell one resource from others."""
     pairs = (part.partition("=") for part in connection_string.split(";"))
-    return [value for name, _, value in pairs if value and name.strip().lower().endswith(("key", "id"))]
+    parts = [value for name, _, value in pairs if value and name.strip().lower().endswith(("key", "id"))]
+    return [connection_string, *parts]
