@@ -36,6 +36,7 @@ from worker.permits import Permits
 from worker.posting import Posting
 from worker.processor import Processor
 from worker.queue_links import Links, Queues
+from worker.recent import Recent
 from worker.routes_file import configured_routes
 from worker.routing import Router
 from worker.servicebus import Sender, open_servicebus
@@ -43,13 +44,14 @@ from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.shares import Shares
+from worker.status import StatusSource
 from worker.suspects import Company, Suspects
 from worker.telemetry.opening import open_telemetry
 from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -134,15 +136,28 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         yield DeadLetterTools(blobs, sender, browsers, queues, endings.committer, recorder)
 
 
-async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
+async def run_worker(
+    settings: WorkerSettings,
+    *,
+    stop: asyncio.Event,
+    drain: bool = False,
+    on_served: Callable[[int], None] | None = None,
+) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
+
+    Args:
+        settings: of the worker.
+        stop: ends it.
+        drain: end when the queue is empty.
+        on_served: told the port where the worker answers what it does; if the settings have none it is one
+            of this machine alone.
 
     Raises:
         SettingsError: its routes cannot be used, or what is measured cannot be exported.
     """
     routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
-        assembling = asyncio.create_task(_assembled(settings, routes, stack))
+        assembling = asyncio.create_task(_assembled(settings, routes, stack, on_served))
         stopping = asyncio.create_task(stop.wait())
         stack.callback(stopping.cancel)
         try:
@@ -153,13 +168,18 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
         return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
 
 
-async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
+async def _assembled(
+    settings: WorkerSettings,
+    routes: RoutesFile | None,
+    stack: AsyncExitStack,
+    on_served: Callable[[int], None] | None,
+) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
-    live = LiveParts(vitals, permits)
+    live, recent = LiveParts(vitals, permits), Recent()
     telemetry = await stack.enter_async_context(open_telemetry(settings, live))
-    observer = Observers(*telemetry.observers)
-    await stack.enter_async_context(serve_health(vitals, settings.health_port, metrics=telemetry.page))
+    observer = Observers(recent, *telemetry.observers)
+    await _serve(settings, live, recent, telemetry.page, on_served, stack)
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
     pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
@@ -194,6 +214,24 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
     live.worker = Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
     return live.worker
+
+
+async def _serve(  # noqa: PLR0913, PLR0917 - wiring
+    settings: WorkerSettings,
+    live: LiveParts,
+    recent: Recent,
+    metrics: Callable[[], bytes] | None,
+    on_served: Callable[[int], None] | None,
+    stack: AsyncExitStack,
+) -> None:
+    """Serve what the worker tells of itself; to this machine alone where just somebody on it asked."""
+    status = StatusSource(live, recent, settings.instance)
+    alone = on_served and settings.health_port is None
+    host, port = ("127.0.0.1", 0) if alone else ("", settings.health_port)
+    pages = serve_health(live.vitals, port, status.read, host=host, metrics=metrics)
+    served = await stack.enter_async_context(pages)
+    if on_served and served:
+        on_served(served)
 
 
 def _services(  # noqa: PLR0913 - wiring

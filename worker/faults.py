@@ -53,6 +53,14 @@ class ConfigurationFault(ServiceFault):
         self.remedy = remedy
 
 
+class EntityMissing(ConfigurationFault):
+    """The namespace has no such queue, topic or subscription."""
+
+
+class PropertiesHidden(ConfigurationFault):
+    """How an entity is set may not be read; that says nothing against using it."""
+
+
 class ExecutionLost(Exception):
     """The program may have run but its answer never came, or came damaged: an attempt is spent."""
 

@@ -58,6 +58,7 @@ Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_des
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
+ManagementUrl = Annotated[str, AfterValidator(_no_slash), Field(pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+$")]
 List = BeforeValidator(_split)
 Lanes = Annotated[tuple[Lane, ...], NoDecode, BeforeValidator(_lanes)]
 QueueName = Annotated[str, AfterValidator(_sendable)]

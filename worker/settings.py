@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker import setting_kinds as kinds  # noqa: TC001 - pydantic reads it when the models are made
+from worker.connection_string import is_emulator, management_url_of
 from worker.destinations import Destination, united
 from worker.lane import Lane, first_name, subscription_of
 from worker.webhook_signing import keys_of
@@ -87,6 +88,7 @@ class ClientSettings(WebhookSettings, ChainSettings):
 
     servicebus_namespace: str | None = None
     servicebus_connection_string: SecretStr | None = None
+    servicebus_management_url: kinds.ManagementUrl | None = None
     queue: kinds.QueueName = "jobs"
     queues: kinds.Lanes = ()
     storage_account_url: kinds.Url | None = None
@@ -97,6 +99,15 @@ class ClientSettings(WebhookSettings, ChainSettings):
     event_source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] = "/jsworker"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def management_url(self) -> str:
+        """Where properties and counts of queues are asked for."""
+        if self.servicebus_management_url:
+            return self.servicebus_management_url
+        if self.servicebus_connection_string:
+            return management_url_of(self.servicebus_connection_string.get_secret_value())
+        return f"https://{self.servicebus_namespace}"
 
     @property
     def allowed_destinations(self) -> tuple[Destination, ...]:
@@ -135,6 +146,17 @@ class ClientSettings(WebhookSettings, ChainSettings):
             for identity, key in pairs
             if not environ.get(PREFIX + identity) and not environ.get(PREFIX + key)
         ]
+
+    @model_validator(mode="after")
+    def _keys_travel_encrypted(self) -> Self:
+        """Only an emulator's key may travel by HTTP, as it does by AMQP."""
+        secret, url = self.servicebus_connection_string, self.servicebus_management_url or ""
+        if url.startswith("http://") and not (secret and is_emulator(secret.get_secret_value())):
+            raise ValueError(
+                "SERVICEBUS_MANAGEMENT_URL: may be http only with UseDevelopmentEmulator=true in "
+                "SERVICEBUS_CONNECTION_STRING"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_loop(self) -> Self:

@@ -61,6 +61,9 @@ class BrokerFaults(_Strict):
     busy_rate: Rate = 0.0
     latency_seconds: Seconds = 0.0
     hang: bool = False
+    refuse_listen: bool = False
+    refuse_send: bool = False
+    refuse_manage: bool = False
     clock_skew_seconds: Skew = 0.0
 
 

@@ -50,6 +50,7 @@ def environment(config: StackConfig, state: StateDirectory, children: Mapping[st
             f"Endpoint=sb://127.0.0.1:{children['broker'].port};SharedAccessKeyName={SHARED_ACCESS_POLICY};"
             f"SharedAccessKey={state.key('servicebus').read_text()};UseDevelopmentEmulator=true"
         ),
+        "JSWORKER_SERVICEBUS_MANAGEMENT_URL": f"http://127.0.0.1:{_management_port(children)}",
         "JSWORKER_QUEUE": state.queue(),
         "JSWORKER_STORAGE_CONNECTION_STRING": azurite.connection_string(
             children["blobs"].port, state.key("storage").read_text()
@@ -63,6 +64,17 @@ def environment(config: StackConfig, state: StateDirectory, children: Mapping[st
     }
 
 
+def ports(children: Mapping[str, Child]) -> dict[str, int]:
+    """The ports to have again the next time, by the names that a state directory keeps them under."""
+    return {role: child.port for role, child in children.items()} | {
+        "broker-management": _management_port(children)
+    }
+
+
+def _management_port(children: Mapping[str, Child]) -> int:
+    return int(children["broker"].ready["management_port"])
+
+
 def _faults(config: StackConfig, state: StateDirectory) -> tuple[str, ...]:
     return (f"--faults={state.faults_link}",) if config.faults_file else ()
 
@@ -72,6 +84,7 @@ def _broker(config: StackConfig, state: StateDirectory, log: Path) -> Command:
         f"--data={state.folder('broker')}",
         f"--queues={state.queues_file}",
         f"--port={state.port('broker')}",
+        f"--management-port={state.port('broker-management')}",
         f"--key-file={state.key('servicebus')}",
         *_faults(config, state),
         "--die-with-parent",

@@ -92,7 +92,7 @@ class LocalStack:
         await asyncio.to_thread(azurite.create_containers, self._children["blobs"].port, key, containers)
         self.environment = roles.environment(self._config, self._state, self._children)
         self._state.record(
-            ports={role: child.port for role, child in self._children.items()},
+            ports=roles.ports(self._children),
             pids={role: child.pid for role, child in self._children.items()},
             environment=self.environment,
         )

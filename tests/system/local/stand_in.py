@@ -26,7 +26,12 @@ async def main() -> None:
     )
     server = await asyncio.start_server(greet, "127.0.0.1", int(port))
     bound = server.sockets[0].getsockname()[1]
-    ready = {"ready": True, "port": bound, "endpoint": f"http://127.0.0.1:{bound}"}
+    ready = {
+        "ready": True,
+        "port": bound,
+        "endpoint": f"http://127.0.0.1:{bound}",
+        "management_port": bound,
+    }
     sys.stdout.write(("nonsense" if "nonsense" in habits else json.dumps(ready)) + "\n")
     sys.stdout.flush()
     await stop.wait()

@@ -47,7 +47,8 @@ def scraped(port: object) -> dict[str, float]:
     """The samples of a page, by name and labels."""
     text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().text
     return {
-        sample.name + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items())): sample.value
+        sample.name
+        + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -69,7 +70,9 @@ def metric_names(receiver: Receiver) -> set[str]:
         for one in receiver.posted
         if one.path == "/otlp/v1/metrics"
     ]
-    scopes = (scope for request in requests for one in request.resource_metrics for scope in one.scope_metrics)
+    scopes = (
+        scope for request in requests for one in request.resource_metrics for scope in one.scope_metrics
+    )
     return {metric.name for scope in scopes for metric in scope.metrics}
 
 

@@ -51,6 +51,7 @@ def _parse_arguments() -> argparse.Namespace:
         "--queues", type=Path, required=True, help="JSON file that declares queues and topics"
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 lets the system choose")
+    parser.add_argument("--management-port", type=int, default=0, help="port of the management API (HTTP)")
     parser.add_argument("--key-file", type=Path, required=True, help="file with the shared access key")
     parser.add_argument("--token-file", type=Path, help="file with accepted bearer tokens, one a line")
     parser.add_argument("--ready-fd", type=int, default=1, help="where to write the ready line")
@@ -69,6 +70,7 @@ def _read_config(arguments: argparse.Namespace) -> BrokerConfig:
             topics=declaration.topics,
             key=arguments.key_file.read_text().strip(),
             port=arguments.port,
+            management_port=arguments.management_port,
             accepted_tokens=frozenset(tokens),
         )
     except ValidationError as error:
@@ -91,7 +93,8 @@ async def _serve(config: BrokerConfig, faults: Switches[BrokerFaults], ready_fd:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with Broker(config, faults) as broker:
-        os.write(ready_fd, json.dumps({"ready": True, "port": broker.port}).encode() + b"\n")
+        ready = {"ready": True, "port": broker.port, "management_port": broker.management_port}
+        os.write(ready_fd, json.dumps(ready).encode() + b"\n")
         waits = [asyncio.ensure_future(event.wait()) for event in (stopped, broker.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,7 +14,9 @@ POLICY_NAME = "RootManageSharedAccessKey"
 
 _LockSeconds = Annotated[float, Field(gt=0, le=300)]
 _Deliveries = Annotated[int, Field(ge=1, le=2000)]
+_Port = Annotated[int, Field(ge=0, le=65535)]
 _Seconds = Annotated[float, Field(gt=0)]
+_Megabytes = Annotated[int, Field(ge=1, le=81920)]
 _MessageBytes = Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)]
 
 
@@ -27,7 +29,10 @@ class _Strict(BaseModel):
 
 
 class QueueSettings(_Strict):
-    """One queue. Times in seconds; None turns a rule off."""
+    """One queue. Times in seconds; None turns a rule off. `max_size_megabytes` is told, and not enforced.
+
+    One with `requires_session` can be neither received from nor sent to, for this broker has no sessions.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$")]
     lock_duration_seconds: _LockSeconds = 60.0
@@ -36,6 +41,9 @@ class QueueSettings(_Strict):
     dead_lettering_on_expiration: bool = False
     duplicate_detection_window_seconds: _Seconds | None = None
     max_message_bytes: _MessageBytes = 256 * 1024
+    max_size_megabytes: _Megabytes = 1024
+    requires_session: bool = False
+    status: Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"] = "Active"
 
     def effective_ttl(self, ttl: float | None) -> float:
         """Return the time to live of a message that asks for `ttl`: the smaller of it and the default."""
@@ -65,6 +73,7 @@ class TopicSettings(_Strict):
     duplicate_detection_window_seconds: _Seconds | None = None
     default_ttl_seconds: _Seconds | None = None
     max_message_bytes: _MessageBytes = 256 * 1024
+    max_size_megabytes: _Megabytes = 1024
     subscriptions: tuple[SubscriptionSettings, ...] = ()
 
     @model_validator(mode="after")
@@ -96,13 +105,14 @@ class Declaration(_Strict):
 
 
 class BrokerConfig(_Strict):
-    """All that a broker needs to start. Port 0 lets the system choose one."""
+    """All that a broker needs to start. A port of 0 lets the system choose one."""
 
     data_dir: Path
     queues: tuple[QueueSettings, ...]
     topics: tuple[TopicSettings, ...] = ()
     key: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    port: _Port = 0
+    management_port: _Port = 0
     accepted_tokens: frozenset[str] = frozenset()
 
     @model_validator(mode="after")

@@ -119,11 +119,13 @@ class Connection(asyncio.Protocol):
     def find_source(self, node: Node) -> Queue:
         """Return what this peer may take messages from at a node."""
         self._check_grants(node)
+        self._check_claim("Listen", refused=self._faults.now.refuse_listen)
         return self._entities.source(node)
 
     def find_target(self, node: Node) -> Target:
         """Return what this peer may send messages to at a node."""
         self._check_grants(node)
+        self._check_claim("Send", refused=self._faults.now.refuse_send)
         return self._entities.target(node)
 
     def find_service(self, node: Node) -> Serve:
@@ -138,6 +140,11 @@ class Connection(asyncio.Protocol):
         now = time.time()
         if not any(grant.covers(node.path, now) for grant in self._grants.values()):
             raise AmqpError(UNAUTHORIZED, f"no valid token was put for {node.path}")
+
+    @staticmethod
+    def _check_claim(claim: str, *, refused: bool) -> None:
+        if refused:
+            raise AmqpError(UNAUTHORIZED, f"Unauthorized access. '{claim}' claim(s) are required.")
 
     def _put_token(
         self, properties: dict[object, object], body: object, reply: Callable[[bytes, bytes], None]

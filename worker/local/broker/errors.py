@@ -16,10 +16,14 @@ ARGUMENT_ERROR: Final = "com.microsoft:argument-error"
 MESSAGE_LOCK_LOST: Final = "com.microsoft:message-lock-lost"
 MESSAGE_NOT_FOUND: Final = "com.microsoft:message-not-found"
 SERVER_BUSY: Final = "com.microsoft:server-busy"
+ENTITY_DISABLED: Final = "com.microsoft:entity-disabled"
 DEAD_LETTER: Final = "com.microsoft:dead-letter"
 
 LOCK_LOST_TEXT: Final = (
     "The lock supplied is invalid. Either the lock expired, or the message has already been settled."
+)
+NO_SESSION_TEXT: Final = (
+    "It is not possible for an entity that requires sessions to create a non-sessionful message receiver."
 )
 SERVER_BUSY_TEXT: Final = (
     "The request was terminated because the entity is being throttled. Error code: 50009. "

@@ -62,6 +62,11 @@ class Content:
     annotation_count: int
     bare: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.header) + len(self.annotations) + len(self.bare)
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:

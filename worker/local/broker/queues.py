@@ -8,11 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from worker.local.broker.config import QueueSettings
+from worker.local.broker.errors import NOT_ALLOWED, AmqpError
 from worker.local.broker.intake import Intake
 from worker.local.broker.message import Incoming, render
 from worker.local.broker.queue_rules import QueueRules
 from worker.local.broker.store import Store
-from worker.local.broker.values import DeadLetter, LockLostError, Message
+from worker.local.broker.values import Counts, DeadLetter, LockLostError, Message
 from worker.local.faults import BrokerFaults
 from worker.local.switches import Switches
 
@@ -61,6 +62,10 @@ class Queue:
     def send(self, messages: Sequence[Incoming], then: Action) -> list[int]:
         """Accept messages, all in one commit; returns the sequence numbers given, 0 to duplicates."""
         self._intake.refuse_if_busy()
+        if self.settings.requires_session:
+            raise AmqpError(
+                NOT_ALLOWED, "The SessionId was not set on a message, and it cannot be sent here."
+            )
         numbers = self.put(messages)
         self._store.after_commit(then)
         return numbers
@@ -127,6 +132,11 @@ class Queue:
         """Return messages of any state; the caller renders them after a commit."""
         self._now()
         return self._rules.peek(start, count, dead_letters=dead_letters)
+
+    def counts(self) -> Counts:
+        """Return how many messages there are, of each kind, and how large they are together."""
+        self._now()
+        return Counts.of(self._rules.messages.values())
 
     def acquire_deferred(self, sequence_numbers: Iterable[int], *, dead_letters: bool) -> list[Message]:
         """Lock deferred messages; raises `MessageNotFoundError` if one is none."""

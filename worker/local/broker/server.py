@@ -1,4 +1,4 @@
-"""The broker: its store, its queues and topics, and the port it listens on."""
+"""The broker: its store, its queues and topics, and the ports it listens on."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import sqlite3
 from types import TracebackType
 from typing import Self
 
+from worker.local.broker.administration import Administration
 from worker.local.broker.auth import TokenCheck
 from worker.local.broker.config import POLICY_NAME, BrokerConfig
 from worker.local.broker.connection import Connection
@@ -31,12 +32,18 @@ class Broker:
         self._entities: Entities
         self._store: Store
         self._server: asyncio.Server
+        self._administration: Administration
         self._ticker: asyncio.TimerHandle
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def management_port(self) -> int:
+        """The port of the management API."""
+        return self._administration.port
 
     @property
     def connection_string(self) -> str:
@@ -56,6 +63,8 @@ class Broker:
             "127.0.0.1",
             self._config.port,
         )
+        self._administration = Administration(self._entities, tokens, self._faults)
+        await self._administration.open(self._config.management_port)
         self._tick()
         return self
 
@@ -66,6 +75,7 @@ class Broker:
         traceback: TracebackType | None,
     ) -> None:
         self._server.close()
+        await self._administration.close()
         self._ticker.cancel()
         for connection in list(self._connections):
             connection.close()

@@ -40,6 +40,11 @@ UPDATE message SET sequence_number = ?2, enqueued_at = ?3, expires_at = ?4, stat
     token = ?7, locked_until = ?8, dead = ?9, reason = ?10, description = ?11 WHERE id = ?1
 """
 
+_LOAD: Final = """
+SELECT message.*, coalesce(length(header) + length(annotations) + length(bare), 0)
+    FROM message LEFT JOIN content USING (id) WHERE id >= ? AND id < ? ORDER BY sequence_number
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -75,8 +80,7 @@ class Store:
     def load_messages(self, queue_id: int) -> Iterable[Message]:
         """Read the state of all messages of a queue, by sequence number."""
         bounds = (queue_id << _QUEUE_SHIFT, (queue_id + 1) << _QUEUE_SHIFT)
-        query = "SELECT * FROM message WHERE id >= ? AND id < ? ORDER BY sequence_number"
-        for row in self._writer.execute(query, bounds):
+        for row in self._writer.execute(_LOAD, bounds):
             yield _message(row)
 
     def load_ids(self, queue_id: int, now: float) -> list[tuple[bytes, float]]:
@@ -94,6 +98,7 @@ class Store:
 
     def add(self, queue_id: int, message: Message, content: Content) -> None:
         """Store a message that was accepted."""
+        message.size = content.size
         self._new[queue_id << _QUEUE_SHIFT | message.key] = content
         self.save(queue_id, message)
 
@@ -228,7 +233,9 @@ def _content_row(row_id: int, content: Content) -> tuple[object, ...]:
 
 
 def _message(row: Sequence[Any]) -> Message:
-    row_id, sequence_number, enqueued_at, expires_at, state, count, token, locked_until, dead, *why = row
+    row_id, sequence_number, enqueued_at, expires_at, state, count, token, locked_until, dead, *why, size = (
+        row
+    )
     return Message(
         key=row_id & ((1 << _QUEUE_SHIFT) - 1),
         sequence_number=sequence_number,
@@ -239,4 +246,5 @@ def _message(row: Sequence[Any]) -> Message:
         token=token,
         locked_until=locked_until,
         dead_letter=DeadLetter(*why) if dead else None,
+        size=size,
     )

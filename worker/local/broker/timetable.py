@@ -1,7 +1,7 @@
 """Messages that wait for their time. Pure, like the rules of queues."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from worker.local.broker.values import Message, MessageNotFoundError, State
 
@@ -14,6 +14,9 @@ class Timetable:
         self._times: list[tuple[float, int]] = []
         for message in messages:
             self.add(message)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._messages.values())
 
     def add(self, message: Message) -> None:
         """Have a message wait until `enqueued_at`."""

@@ -9,20 +9,22 @@ from worker.local.broker.intake import Intake
 from worker.local.broker.message import Incoming, parse, render
 from worker.local.broker.properties import Properties, read_properties
 from worker.local.broker.queues import Action, Queue
+from worker.local.broker.rules import RuleSettings
 from worker.local.broker.sql.conditions import Condition
 from worker.local.broker.store import Store
 from worker.local.broker.timetable import Timetable
-from worker.local.broker.values import Message, State
+from worker.local.broker.values import Counts, Message, State
 from worker.local.faults import BrokerFaults
 from worker.local.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A queue, and what must hold of a message that comes into it."""
+    """A queue, and what must hold of a message that comes into it: its rules, and the condition they are."""
 
     queue: Queue
     condition: Condition
+    rules: tuple[RuleSettings, ...]
 
 
 class Topic:
@@ -41,7 +43,7 @@ class Topic:
         faults: Switches[BrokerFaults],
     ) -> None:
         self.settings = settings
-        self._subscriptions = subscriptions
+        self.subscriptions = subscriptions
         self._store = store
         # No queue can have this name, so that a name may be a queue's today and a topic's tomorrow.
         self._id, self._last_sequence = store.open_queue(f"topic:{settings.name.lower()}")
@@ -74,6 +76,10 @@ class Topic:
         self._store.after_commit(then)
         return numbers
 
+    def counts(self) -> Counts:
+        """Return how many messages it keeps, all of them scheduled, and how large they are."""
+        return Counts.of(self._scheduled)
+
     def cancel_scheduled(self, sequence_numbers: Iterable[int], then: Action) -> None:
         """Remove scheduled messages; raises `MessageNotFoundError` if one is none."""
         for message in self._scheduled.cancel(sequence_numbers):
@@ -98,6 +104,6 @@ class Topic:
         self._scheduled.add(message)
 
     def _hand_out(self, incoming: Incoming, properties: Properties) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             if subscription.condition.holds(properties):
                 subscription.queue.put([incoming])

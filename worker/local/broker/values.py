@@ -2,7 +2,9 @@
 
 import enum
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 class State(enum.IntEnum):
@@ -33,7 +35,8 @@ class DeadLetter:
 class Message:
     """What the rules know of a message. `key` is the sequence number it got first, and never changes.
 
-    `enqueued_at` lies in the future while the message is scheduled. `token` is set while it is locked.
+    `enqueued_at` lies in the future while the message is scheduled. `token` is set while it is locked. `size`
+    is that of the content, in bytes.
     """
 
     key: int
@@ -45,6 +48,7 @@ class Message:
     token: bytes | None = None
     locked_until: float = 0.0
     dead_letter: DeadLetter | None = None
+    size: int = 0
 
     @property
     def is_dead(self) -> bool:
@@ -55,6 +59,35 @@ class Message:
     def ready(self) -> bool:
         """Whether it can be handed out."""
         return self.state is State.ACTIVE and self.token is None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many messages there are: scheduled, dead, or active, which locked and deferred ones count as."""
+
+    active: int
+    scheduled: int
+    dead_lettered: int
+    size_bytes: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.active + self.scheduled + self.dead_lettered
+
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> Self:
+        """Count messages."""
+        active = scheduled = dead = size = 0
+        for message in messages:
+            size += message.size
+            if message.is_dead:
+                dead += 1
+            elif message.state is State.SCHEDULED:
+                scheduled += 1
+            else:
+                active += 1
+        return cls(active, scheduled, dead, size)
 
 
 class LockLostError(Exception):
