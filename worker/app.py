@@ -46,6 +46,7 @@ from worker.settings import WorkerSettings
 from worker.shares import Shares
 from worker.status import StatusSource
 from worker.suspects import Company, Suspects
+from worker.telemetry.opening import open_telemetry
 from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
 
@@ -152,7 +153,7 @@ async def run_worker(
             of this machine alone.
 
     Raises:
-        SettingsError: its routes cannot be used.
+        SettingsError: its routes cannot be used, or what is measured cannot be exported.
     """
     routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
@@ -176,13 +177,9 @@ async def _assembled(
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
     live, recent = LiveParts(vitals, permits), Recent()
-    observer = Observers(recent)
-    status = StatusSource(live, recent, settings.instance)
-    alone = on_served and settings.health_port is None
-    host, port = ("127.0.0.1", 0) if alone else ("", settings.health_port)
-    served = await stack.enter_async_context(serve_health(vitals, port, status.read, host=host))
-    if on_served and served:
-        on_served(served)
+    telemetry = await stack.enter_async_context(open_telemetry(settings, live))
+    observer = Observers(recent, *telemetry.observers)
+    await _serve(settings, live, recent, telemetry.page, on_served, stack)
     credential = await credential_for(settings, stack)
     blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
     pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
@@ -205,6 +202,7 @@ async def _assembled(
     services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits, observer=observer)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run, outbox.run]
+    duties += telemetry.duties(queues.browsers)
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)
@@ -216,6 +214,24 @@ async def _assembled(
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
     live.worker = Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
     return live.worker
+
+
+async def _serve(  # noqa: PLR0913, PLR0917 - wiring
+    settings: WorkerSettings,
+    live: LiveParts,
+    recent: Recent,
+    metrics: Callable[[], bytes] | None,
+    on_served: Callable[[int], None] | None,
+    stack: AsyncExitStack,
+) -> None:
+    """Serve what the worker tells of itself; to this machine alone where just somebody on it asked."""
+    status = StatusSource(live, recent, settings.instance)
+    alone = on_served and settings.health_port is None
+    host, port = ("127.0.0.1", 0) if alone else ("", settings.health_port)
+    pages = serve_health(live.vitals, port, status.read, host=host, metrics=metrics)
+    served = await stack.enter_async_context(pages)
+    if on_served and served:
+        on_served(served)
 
 
 def _services(  # noqa: PLR0913 - wiring

@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, for the platform; ``/status``, for this machine's own users."""
+"""``/health/live``, ``/health/ready`` and ``/metrics``, for platforms; ``/status``, for this machine's users."""
 
 from __future__ import annotations
 
@@ -22,15 +22,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 CLOSE_SECONDS = 1.0
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @asynccontextmanager
 async def serve_health(
-    vitals: Vitals, port: int | None, status: Callable[[], Status] | None = None, *, host: str = ""
+    vitals: Vitals,
+    port: int | None,
+    status: Callable[[], Status] | None = None,
+    *,
+    host: str = "",
+    metrics: Callable[[], bytes] | None = None,
 ) -> AsyncIterator[int | None]:
     """Answer probes while the context lasts; gives the port, which 0 leaves to the system.
 
-    Without a host it is on all interfaces, without a port nothing is served, without a status no ``/status``.
+    Without a host it is on all interfaces, without a port nothing is served, without a status no ``/status``,
+    and no ``/metrics`` without what makes that text for Prometheus.
 
     Raises:
         SettingsError: the port cannot be listened on.
@@ -38,7 +45,8 @@ async def serve_health(
     if port is None:
         yield None
         return
-    runner = web.AppRunner(_application(vitals, status), access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    application = _application(vitals, status, metrics)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
         listening = _listening(port, host)
@@ -50,13 +58,24 @@ async def serve_health(
         await runner.cleanup()
 
 
-def _application(vitals: Vitals, status: Callable[[], Status] | None) -> web.Application:
+def _application(
+    vitals: Vitals, status: Callable[[], Status] | None, metrics: Callable[[], bytes] | None
+) -> web.Application:
     app = web.Application()
     app.router.add_get("/health/live", _answering(vitals.live))
     app.router.add_get("/health/ready", _answering(vitals.ready))
     if status:
         app.router.add_get(PATH, _telling(status))
+    if metrics:
+        app.router.add_get("/metrics", _measuring(metrics))
     return app
+
+
+def _measuring(metrics: Callable[[], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": PROMETHEUS})
+
+    return answer
 
 
 def _answering(problems: Callable[[], list[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -67,7 +67,7 @@ class Observer(Protocol):
     """
 
     def began(self, delivery: Delivery, attempt: Begun) -> None:
-        """A message is in hand, and it is known whose job it is; told again when more of it is known."""
+        """A message's job is known and about to run, or to be given up; some are told of as both."""
 
     def committed(self, result: Result, attempt: str, queue: str) -> None:
         """A job has ended in this result, and nobody's result stood there; ``attempt`` is its attempt's name.

@@ -71,10 +71,10 @@ class Processor:
             return self._lost(delivery, f"the worker failed: {error!r}", during_outage=False)
 
     async def _process(self, delivery: Delivery) -> Settlement:
-        attempt = self._begun(delivery, None)
+        attempt = _attempt(delivery, None)
         try:
             document = document_of(delivery.body, delivery.envelope)
-            attempt = self._begun(delivery, document)
+            attempt = _attempt(delivery, document)
             structlog.contextvars.bind_contextvars(job=attempt.job_id, batch=attempt.batch)
             if is_event(document):
                 made_by = Trigger(depth=min(MOST_DEPTH, depth_in(document) + 1))
@@ -90,12 +90,8 @@ class Processor:
             error = Error(code=rejection.code, message=rejection.message, field=rejection.field)
             return await self._give_up(delivery, attempt, "rejected", error)
 
-    def _begun(self, delivery: Delivery, document: object) -> Attempt:
-        attempt = _attempt(delivery, document)
-        self._services.observer.began(delivery, attempt)
-        return attempt
-
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
+        self._services.observer.began(delivery, attempt)
         check_trigger(job.trigger, self._settings.max_chain_depth)
         self._services.inputs.check(job)
         self._services.endings.announcements.check(job.reply_to)
@@ -217,6 +213,7 @@ class Processor:
         self, delivery: Delivery, attempt: Attempt, status: Status, error: Error
     ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
+        self._services.observer.began(delivery, attempt)
         result = attempt.result(status, self._settings, error=error)
         await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         log.warning(

@@ -67,6 +67,15 @@ class WebhookSettings(CasesSettings):
         return []
 
 
+class TelemetrySettings(CasesSettings):
+    """What a worker measures of itself, and where it sends that."""
+
+    metrics: bool = False
+    azure_monitor: SecretStr | None = None
+    otlp_endpoint: kinds.Url | None = None
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1
+
+
 class ChainSettings(CasesSettings):
     """What making jobs of events needs."""
 
@@ -161,7 +170,7 @@ class ClientSettings(WebhookSettings, ChainSettings):
         return self
 
 
-class WorkerSettings(ClientSettings):
+class WorkerSettings(ClientSettings, TelemetrySettings):
     """What the worker needs besides: the pool, the bounds, and how to behave.
 
     Times are seconds, sizes bytes (MiB where the name says ``mb``).
@@ -207,6 +216,12 @@ class WorkerSettings(ClientSettings):
     def slots(self) -> int:
         """All slots."""
         return self.max_sessions + self.beyond
+
+    @model_validator(mode="after")
+    def _metrics_are_served(self) -> Self:
+        if self.metrics and self.health_port is None:
+            raise ValueError("METRICS: is served on the health port: set JSWORKER_HEALTH_PORT too")
+        return self
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
