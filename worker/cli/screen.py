@@ -146,7 +146,7 @@ def _stack(stack: Stack) -> Panel:
         lines.append(table)
     if stack.sessions is not None:
         lines.append(_line(f"pool: {stack.sessions} of {stack.max_sessions} sessions allocated"))
-    lines += [Text(printable(trouble), _WORSE) for trouble in stack.troubles]
+    lines += [Text(printable(trouble), _BAD) for trouble in stack.troubles]
     return _panel("queues", *lines)
 
 

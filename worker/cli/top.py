@@ -93,7 +93,7 @@ async def _top(target: Target, interval: float, *, once: bool, as_json: bool) ->
             with output(None) as file:
                 file.write(json.dumps(document) + "\n")
         elif once:
-            _print(await watch.first())
+            _print(await watch.surrounded(await watch.first()))
         else:
             await _live(watch, interval)
     return 0
@@ -123,8 +123,8 @@ class Screen:
     async def follow_around(self, interval: float) -> None:
         """Look at what is around it, until cancelled."""
         while around := self._watch.around:
-            await asyncio.sleep(max(interval, around.seconds))
             self._look = replace(self._look, stack=await around.look())
+            await asyncio.sleep(max(interval, around.seconds))
 
 
 async def _live(watch: Watch, interval: float) -> None:
