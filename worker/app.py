@@ -20,6 +20,7 @@ from worker.dead_letter_queue import DeadLetterQueue
 from worker.dead_letters import Recorder
 from worker.deployment import session_secret
 from worker.faults import CapacityFault, InfrastructureFault
+from worker.gauges import LiveParts
 from worker.health import serve_health
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
@@ -27,6 +28,7 @@ from worker.job_queues import JobQueues
 from worker.job_run import Services
 from worker.lane import subscription_of
 from worker.lifecycle import Worker
+from worker.observing import Observers
 from worker.outbox import Outbox, Sending
 from worker.patience import with_patience
 from worker.permit_leases import PermitLeases
@@ -34,6 +36,7 @@ from worker.permits import Permits
 from worker.posting import Posting
 from worker.processor import Processor
 from worker.queue_links import Links, Queues
+from worker.recent import Recent
 from worker.routes_file import configured_routes
 from worker.routing import Router
 from worker.servicebus import Sender, open_servicebus
@@ -41,18 +44,21 @@ from worker.session_leases import SessionLeases
 from worker.sessions import open_sessions
 from worker.settings import WorkerSettings
 from worker.shares import Shares
+from worker.status import StatusSource
 from worker.suspects import Company, Suspects
+from worker.telemetry.opening import open_telemetry
 from worker.vitals import Vitals
 from worker.webhook_wiring import webhook_queues
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from azure.core.credentials_async import AsyncTokenCredential
 
     from worker.blobs import Blobs
     from worker.committing import Committer
     from worker.endings import Endings
+    from worker.observing import Observer
     from worker.routes import RoutesFile
     from worker.settings import ClientSettings
 
@@ -132,15 +138,28 @@ async def open_dead_letters(settings: ClientSettings) -> AsyncIterator[DeadLette
         yield DeadLetterTools(blobs, sender, browsers, queues, endings.committer, recorder)
 
 
-async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bool = False) -> int:
+async def run_worker(
+    settings: WorkerSettings,
+    *,
+    stop: asyncio.Event,
+    drain: bool = False,
+    on_served: Callable[[int], None] | None = None,
+) -> int:
     """Run the worker until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
 
+    Args:
+        settings: of the worker.
+        stop: ends it.
+        drain: end when the queue is empty.
+        on_served: told the port where the worker answers what it does; if the settings have none it is one
+            of this machine alone.
+
     Raises:
-        SettingsError: its routes cannot be used.
+        SettingsError: its routes cannot be used, or what is measured cannot be exported.
     """
     routes = configured_routes(settings)
     async with AsyncExitStack() as stack:
-        assembling = asyncio.create_task(_assembled(settings, routes, stack))
+        assembling = asyncio.create_task(_assembled(settings, routes, stack, on_served))
         stopping = asyncio.create_task(stop.wait())
         stack.callback(stopping.cancel)
         try:
@@ -151,13 +170,21 @@ async def run_worker(settings: WorkerSettings, *, stop: asyncio.Event, drain: bo
         return 0 if assembling.cancelled() else await assembling.result().run(stop, drain=drain)
 
 
-async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack: AsyncExitStack) -> Worker:
+async def _assembled(
+    settings: WorkerSettings,
+    routes: RoutesFile | None,
+    stack: AsyncExitStack,
+    on_served: Callable[[int], None] | None,
+) -> Worker:
     """The worker with all that it needs, opened in the stack."""
     vitals, permits = Vitals(), Permits(0 if settings.permit_leases else settings.max_sessions)
-    await stack.enter_async_context(serve_health(vitals, settings.health_port))
+    live, recent = LiveParts(vitals, permits), Recent()
+    telemetry = await stack.enter_async_context(open_telemetry(settings, live))
+    observer = Observers(recent, *telemetry.observers)
+    await _serve(settings, live, recent, telemetry.page, on_served, stack)
     credential = await credential_for(settings, stack)
-    blobs = await stack.enter_async_context(open_blobs(settings, credential))
-    pool = await stack.enter_async_context(open_sessions(settings, credential))
+    blobs = await stack.enter_async_context(open_blobs(settings, credential, observer))
+    pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
     secret = await with_patience(
@@ -167,15 +194,17 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
         InfrastructureFault,
     )
     identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
-    leases = SessionLeases(pool, permits, identifiers, settings)
+    leases = live.leases = SessionLeases(pool, permits, identifiers, settings, observer)
     sender, posting = links.sender(settings.queue), Posting(links, settings.webhooks_queue)
     outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
     completions = Completions(blobs, settings.results_container, outbox)
     patience = settings.wait_in_hand_seconds
-    endings = endings_of(blobs, sender, settings, patience, on_told=completions.committed, outbox=outbox)
-    services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits)
+    told = completions.committed
+    endings = endings_of(blobs, sender, settings, patience, on_told=told, outbox=outbox, observer=observer)
+    services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits, observer=observer)
     queues = Queues(services, links)
     duties = [services.cancellations.run, *queues.duties, completions.run, outbox.run]
+    duties += telemetry.duties(queues.browsers)
     if settings.permit_leases:
         shared = PermitLeases(blobs, pool, permits, identifiers, settings)
         stack.push_async_callback(shared.close)
@@ -185,7 +214,26 @@ async def _assembled(settings: WorkerSettings, routes: RoutesFile | None, stack:
     beside = await stack.enter_async_context(webhook_queues(settings, links.servicebus))
     job_queues = JobQueues(links.sender, settings.queue)
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
-    return Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
+    live.worker = Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
+    return live.worker
+
+
+async def _serve(  # noqa: PLR0913, PLR0917 - wiring
+    settings: WorkerSettings,
+    live: LiveParts,
+    recent: Recent,
+    metrics: Callable[[], bytes] | None,
+    on_served: Callable[[int], None] | None,
+    stack: AsyncExitStack,
+) -> None:
+    """Serve what the worker tells of itself; to this machine alone where just somebody on it asked."""
+    status = StatusSource(live, recent, settings.instance)
+    alone = on_served and settings.health_port is None
+    host, port = ("127.0.0.1", 0) if alone else ("", settings.health_port)
+    pages = serve_health(live.vitals, port, status.read, host=host, metrics=metrics)
+    served = await stack.enter_async_context(pages)
+    if on_served and served:
+        on_served(served)
 
 
 def _services(  # noqa: PLR0913 - wiring
@@ -196,6 +244,7 @@ def _services(  # noqa: PLR0913 - wiring
     *,
     vitals: Vitals,
     permits: Permits,
+    observer: Observer,
 ) -> Services:
     container = settings.results_container
     return Services(
@@ -212,6 +261,7 @@ def _services(  # noqa: PLR0913 - wiring
         vitals=vitals,
         settings=settings,
         shares=Shares(settings.fair_lookahead, lambda: permits.limit, settings.beyond),
+        observer=observer,
     )
 
 

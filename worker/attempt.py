@@ -32,6 +32,7 @@ class Attempt:
         then: the job's steps; none of a job that is not valid.
         reply_to: who is to be told of its end; nobody of a job that is not valid.
         trace: its own part of its sender's trace.
+        queue: the name of the queue its message came from; empty where there is but one.
     """
 
     name: str
@@ -45,11 +46,12 @@ class Attempt:
     then: tuple[Step, ...] = ()
     reply_to: tuple[Destination, ...] = ()
     trace: Trace | None = None
+    queue: str = ""
 
     @property
     def after(self) -> After:
         """What its end leads to."""
-        return After(self.then, self.carried.trigger, self.reply_to, self.trace)
+        return After(self.then, self.carried.trigger, self.reply_to, self.trace, self.queue)
 
     def result(self, status: Status, settings: WorkerSettings, **fields: Any) -> Result:  # noqa: ANN401 - Result's own
         """The attempt's result, finished now."""

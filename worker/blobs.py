@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -25,15 +25,17 @@ from worker.faults import (
     InfrastructureFault,
 )
 from worker.inputs import Content
+from worker.observing import SILENT, Call
 from worker.permit_leases import LeasedBlob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from datetime import datetime
 
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import BlobClient, ContainerClient
 
+    from worker.observing import Observer
     from worker.settings import ClientSettings
 
 JSON = "application/json"
@@ -47,8 +49,8 @@ class Blobs:
     does not do its part, after the SDK's own retries.
     """
 
-    def __init__(self, service: BlobServiceClient) -> None:
-        self._service = service
+    def __init__(self, service: BlobServiceClient, observer: Observer = SILENT) -> None:
+        self._service, self._observer = service, observer
         self._containers: dict[str, ContainerClient] = {}
 
     async def read(self, blob: str, *, limit: int, etag: str | None = None) -> Content:
@@ -67,7 +69,7 @@ class Blobs:
         match: dict[str, Any] = (
             {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         )
-        with mapped(blob):
+        with self._call("read", blob):
             try:
                 # no range of ours: asked for one, the service refuses an empty blob, and the SDK leaves it so
                 stream = await self._client(blob).download_blob(decompress=False, **match)
@@ -112,7 +114,7 @@ class Blobs:
     async def append(self, blob: str, data: bytes) -> bool:
         """Append to an append blob, made if missing; False when it takes no more blocks."""
         client = self._client(blob)
-        with mapped(blob, writing=True):
+        with self._call("append", blob, writing=True):
             try:
                 await client.append_block(data)
             except ResourceNotFoundError:
@@ -126,13 +128,13 @@ class Blobs:
 
     async def metadata(self, blob: str) -> dict[str, str]:
         """The blob's own metadata; raises ``BlobMissing``."""
-        with mapped(blob):
+        with self._call("metadata", blob):
             properties = await self._client(blob).get_blob_properties()
         return dict(properties.metadata or {})
 
     async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
         """The names, in order, of a container's blobs that begin with a prefix."""
-        with mapped(container):
+        with self._call("list", container):
             async for name in self._service.get_container_client(container).list_blob_names(
                 name_starts_with=prefix
             ):
@@ -140,30 +142,30 @@ class Blobs:
 
     async def folders(self, container: str) -> list[str]:
         """What stands before the first ``/`` in the names of a container's blobs, each once and in order."""
-        with mapped(container):
+        with self._call("list", container):
             found = self._service.get_container_client(container).walk_blobs(delimiter="/")
             return [each.name.rstrip("/") async for each in found if isinstance(each, BlobPrefix)]
 
     async def created(self, container: str, prefix: str) -> dict[str, datetime]:
         """When the blobs were created whose names begin with a prefix, by their names."""
-        with mapped(container):
+        with self._call("list", container):
             blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
             return {blob.name: blob.creation_time async for blob in blobs}
 
     async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
         """The names of those that were last written before a time."""
-        with mapped(container):
+        with self._call("list", container):
             blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
             return [blob.name async for blob in blobs if blob.last_modified < than]
 
     async def delete(self, blob: str) -> None:
         """Delete a blob; done too when there is none."""
-        with suppress(BlobMissing), mapped(blob):
+        with suppress(BlobMissing), self._call("delete", blob):
             await self._client(blob).delete_blob()
 
     async def leased(self, container: str, prefix: str) -> list[LeasedBlob]:
         """The container's blobs that begin with a prefix, with their metadata and whether they are leased."""
-        with mapped(f"{container}/{prefix}", writing=True):
+        with self._call("list", f"{container}/{prefix}", writing=True):
             listing = self._service.get_container_client(container).list_blobs(
                 name_starts_with=prefix, include=["metadata"]
             )
@@ -179,22 +181,22 @@ class Blobs:
             LeaseHeld: another has it.
             BlobMissing: there is no such blob.
         """
-        with mapped(blob), mapped_lease(blob):
+        with self._call("lease", blob), mapped_lease(blob):
             await self._lease(blob, lease).acquire(lease_duration=seconds)
 
     async def renew_lease(self, blob: str, lease: str) -> None:
         """Let a lease begin anew; raises ``LeaseHeld`` when another has it or had it since."""
-        with mapped(blob), mapped_lease(blob):
+        with self._call("lease", blob), mapped_lease(blob):
             await self._lease(blob, lease).renew()
 
     async def mark_leased(self, blob: str, lease: str, metadata: dict[str, str]) -> None:
         """Write a blob's whole metadata while the caller's lease lasts; raises ``LeaseHeld`` after it."""
-        with mapped(blob), mapped_lease(blob):
+        with self._call("lease", blob), mapped_lease(blob):
             await self._client(blob).set_blob_metadata(metadata, lease=lease)
 
     async def release_lease(self, blob: str, lease: str) -> None:
         """End a lease at once; raises ``LeaseHeld`` when it was the caller's no more."""
-        with mapped(blob), mapped_lease(blob):
+        with self._call("lease", blob), mapped_lease(blob):
             await self._lease(blob, lease).release()
 
     def _lease(self, blob: str, lease: str) -> BlobLeaseClient:
@@ -208,7 +210,7 @@ class Blobs:
         **options: Any,  # noqa: ANN401 - the SDK's
     ) -> str:
         settings = ContentSettings(content_type=content_type, content_disposition="attachment")
-        with mapped(blob, writing=True):
+        with self._call("write", blob, writing=True):
             try:
                 answer = await self._client(blob).upload_blob(data, content_settings=settings, **options)
             except (ResourceExistsError, ResourceModifiedError) as error:
@@ -223,6 +225,11 @@ class Blobs:
         except ResourceExistsError:
             return  # another worker was first
 
+    @contextmanager
+    def _call(self, operation: str, blob: str, *, writing: bool = False) -> Iterator[None]:
+        with Call(self._observer, "blob", operation, "storage"), mapped(blob, writing=writing):
+            yield
+
     def _client(self, blob: str) -> BlobClient:
         container, _, name = blob.partition("/")
         client = self._containers.get(container)
@@ -233,7 +240,7 @@ class Blobs:
 
 @asynccontextmanager
 async def open_blobs(
-    settings: ClientSettings, credential: AsyncTokenCredential | None
+    settings: ClientSettings, credential: AsyncTokenCredential | None, observer: Observer = SILENT
 ) -> AsyncIterator[Blobs]:
     """Connect to the storage account of the settings: by connection string, else with the credential."""
     options: dict[str, Any] = {
@@ -254,4 +261,4 @@ async def open_blobs(
     else:
         service = BlobServiceClient(settings.storage_account_url or "", credential, **options)
     async with service:
-        yield Blobs(service)
+        yield Blobs(service, observer)

@@ -33,11 +33,14 @@ class Breaker:
         vitals: told when it opens and closes.
         failures: how many in a row open it.
         parties: of how many different callers they must be; one poisonous job is no outage.
+
+    Attributes:
+        part: its name.
     """
 
     def __init__(self, part: str, vitals: Vitals, *, failures: int = 5, parties: int = 2) -> None:
-        self._part, self._vitals = part, vitals
-        self._failures, self._parties = failures, parties
+        self.part, self._vitals = part, vitals
+        self._failures, self.parties = failures, parties
         self._recent: deque[tuple[str, bool]] = deque(maxlen=REMEMBERED)
         self._in_a_row: list[str] = []
         self._pauses = 0
@@ -55,12 +58,12 @@ class Breaker:
         """A call of this party failed by the service's fault."""
         self._recent.append((who, False))
         self._in_a_row.append(who)
-        is_enough = len(self._in_a_row) >= self._failures and len(set(self._in_a_row)) >= self._parties
+        is_enough = len(self._in_a_row) >= self._failures and len(set(self._in_a_row)) >= self.parties
         if self.is_closed and is_enough:
             self._closed.clear()
             self._pauses, self._is_pausing = 0, False
-            self._vitals.ill(self._part, reason)
-            log.error("breaker_opened", part=self._part, reason=reason)
+            self._vitals.ill(self.part, reason)
+            log.error("breaker_opened", part=self.part, reason=reason)
             self._pause()
         elif not self.is_closed:
             self._pause()
@@ -71,8 +74,8 @@ class Breaker:
         self._in_a_row.clear()
         if not self.is_closed:
             self._closed.set()
-            self._vitals.well(self._part)
-            log.info("breaker_closed", part=self._part)
+            self._vitals.well(self.part)
+            log.info("breaker_closed", part=self.part)
 
     def serves_others(self, who: str) -> bool:
         """Whether the service did well by others since it last failed this party."""

@@ -9,6 +9,7 @@ from worker.chains import Chains
 from worker.committing import Committer
 from worker.endings import Endings
 from worker.messages import Outgoing
+from worker.observing import SILENT
 from worker.outbox import Outbox
 from worker.progress import Progress
 from worker.settings import WorkerSettings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.blobs import Blobs
+    from worker.observing import Observer
     from worker.servicebus import Sender
     from worker.settings import ClientSettings
     from worker.trace import Trace
@@ -45,11 +47,12 @@ def endings_of(  # noqa: PLR0913 - wiring
     *,
     on_told: Callable[[str], None] = lambda _: None,
     outbox: Outbox | None = None,
+    observer: Observer = SILENT,
 ) -> Endings:
     """What ends jobs, put together.
 
     ``on_told`` hears the batch of each result that is told. What is put into the ``outbox`` of a worker is
-    sent by it; without one it is left to workers.
+    sent by it; without one it is left to workers. The ``observer`` hears of each commit.
     """
     container = settings.results_container
     committer = Committer(blobs, container, Progress(blobs, container), patience_seconds, on_told)
@@ -62,4 +65,5 @@ def endings_of(  # noqa: PLR0913 - wiring
         patience_seconds,
         announcements=Announcements(settings),
         outbox=outbox or Outbox(blobs, container),
+        observer=observer,
     )

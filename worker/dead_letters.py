@@ -204,8 +204,8 @@ def _after(letter: Seen) -> After:
     try:
         job = validate_job(document_of(letter.body, letter.envelope))
     except JobRejected:
-        return After((), _carried(letter).trigger, trace=trace)
-    return After(job.then, job.trigger, job.reply_to, trace)
+        return After((), _carried(letter).trigger, trace=trace, queue=letter.queue)
+    return After(job.then, job.trigger, job.reply_to, trace, letter.queue)
 
 
 def _carried(letter: Seen) -> Carried:

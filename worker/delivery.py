@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 log = structlog.get_logger()
+Renewal = Literal["renewed", "failed", "lost"]
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,17 @@ class Delivery:
         return self.delivery_count > 0 or self.history.copies > 0
 
 
-async def keep_lock(delivery: Delivery, renew: Callable[[], Awaitable[None]], done: asyncio.Event) -> None:
+async def keep_lock(
+    delivery: Delivery,
+    renew: Callable[[], Awaitable[None]],
+    done: asyncio.Event,
+    told: Callable[[Renewal], None] = lambda _: None,
+) -> None:
     """Renew a delivery's lock at each third of its length until ``done`` is set.
 
     The lock is a deadline on the monotonic clock, moved by each renewal from the moment it was asked for;
     a renewal that fails is tried again while time remains. The renewal under way is never cancelled from
-    here: the receiver must be free for the settlement.
+    here: the receiver must be free for the settlement. ``told`` hears of each renewal, the lost lock aside.
 
     Raises:
         LockLost: the broker says so, or the deadline is near and no renewal came through.
@@ -83,9 +89,11 @@ async def keep_lock(delivery: Delivery, renew: Callable[[], Awaitable[None]], do
             if now() > deadline - length / 5:
                 raise LockLost("the lock could not be renewed in time") from error
             log.warning("lock_renewal_failed", reason=str(error))
+            told("failed")
             pause = length / 15
         else:
             deadline, pause = asked_at + length, length / 3
+            told("renewed")
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

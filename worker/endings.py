@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import ValidationError
 
 from worker.faults import BlobMissing, CapacityFault, InfrastructureFault
+from worker.observing import SILENT
 from worker.patience import with_patience
 from worker.result import Result
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from worker.chains import Chains
     from worker.committing import Committer
     from worker.destinations import Destination
+    from worker.observing import Observer
     from worker.outbox import Outbox
     from worker.steps import Step
     from worker.trace import Trace
@@ -46,12 +48,14 @@ class After:
         trigger: the fan-out that it may be part of.
         reply_to: who asked to be told.
         trace: its own part of its sender's trace.
+        queue: the name of the queue its message came from; empty where there is but one.
     """
 
     then: tuple[Step, ...] = ()
     trigger: Trigger | None = None
     reply_to: tuple[Destination, ...] = ()
     trace: Trace | None = None
+    queue: str = ""
 
 
 class Endings:
@@ -64,6 +68,7 @@ class Endings:
         patience_seconds: how long sending waits in hand while the queue is out of reach.
         announcements: who is told of ends, and how.
         outbox: keeps and sends that.
+        observer: hears of each commit.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -75,9 +80,11 @@ class Endings:
         *,
         announcements: Announcements,
         outbox: Outbox,
+        observer: Observer = SILENT,
     ) -> None:
         self.committer, self.announcements, self._chains = committer, announcements, chains
-        self._sends, self._patience, self.outbox = sends, patience_seconds, outbox
+        self._sends, self._patience, self._observer = sends, patience_seconds, observer
+        self.outbox = outbox
 
     async def end(self, result: Result, after: After, attempt: str, replaces: str | None = None) -> None:
         """Commit a result and send what follows; arguments of a commit are those of ``Committer.commit``.
@@ -89,6 +96,7 @@ class Endings:
         if record:
             await self._patiently(lambda: self.outbox.put(record))
         if await self.committer.commit(planned.result, attempt, replaces):
+            self._observer.committed(planned.result, attempt, after.queue)
             await self._send(planned.messages, after.trace)
             await self._conclude(after)
             if record:

@@ -11,6 +11,7 @@ from worker.checking import check
 from worker.clock import now
 from worker.faults import CapacityFault, InfrastructureFault, JobRejected
 from worker.grading import Grading, score_of, verdict_of
+from worker.observing import SILENT
 from worker.patience import with_patience
 from worker.permits import SHARED
 from worker.program import growing, packed, run_program
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from worker.endings import Endings
     from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Job
+    from worker.observing import Observer
     from worker.ran import Ran
     from worker.session_leases import Lease, SessionLeases
     from worker.settings import WorkerSettings
@@ -56,6 +58,7 @@ class Services:
     vitals: Vitals
     settings: WorkerSettings
     shares: Shares = field(default_factory=Shares)
+    observer: Observer = SILENT
 
 
 def session_tag(job: Job, delivery: Delivery) -> str:

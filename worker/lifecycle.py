@@ -38,6 +38,9 @@ class Worker:
         new_receiver: makes a receiver for each slot.
         duties: what runs as long as the slots do; one that ends by itself stops the worker.
         side_queues: queues beside those of the jobs; their slots end as those of jobs do.
+
+    Attributes:
+        intakes: what the slots share, those of the jobs first; nothing before it runs.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -53,6 +56,7 @@ class Worker:
         self._settings, self._services, self._permits = services.settings, services, permits
         self._handler, self._new_receiver, self._duties = handler, new_receiver, tuple(duties)
         self._beside = tuple(side_queues)
+        self.intakes: tuple[Intake, ...] = ()
 
     async def run(self, stop: asyncio.Event, *, drain: bool) -> int:
         """Work until ``stop`` is set or, when draining, the queue is empty; returns the exit status.
@@ -62,7 +66,7 @@ class Worker:
         worker.
         """
         vitals, grace = self._services.vitals, self._settings.shutdown_grace_seconds
-        intakes, slots = self._slots(stop, drain=drain)
+        self.intakes, slots = self._slots(stop, drain=drain)
         tasks = [asyncio.create_task(slot.run()) for slot in slots]
         duties = [asyncio.create_task(duty()) for duty in self._duties]
         stopping = asyncio.create_task(stop.wait())
@@ -73,8 +77,8 @@ class Worker:
             broken = [task for task in duties if task.done()]
             stop.set()
             vitals.stopping()
-            log.info("worker_stopping", busy=sum(intake.busy for intake in intakes), grace_seconds=grace)
-            await self._grace(intakes, tasks)
+            log.info("worker_stopping", busy=sum(intake.busy for intake in self.intakes), grace_seconds=grace)
+            await self._grace(tasks)
         finally:
             stop.set()
             await self._end(slots, tasks)
@@ -83,12 +87,12 @@ class Worker:
             await asyncio.gather(self._delete_sessions(), _ended(duties))
         return self._status(tasks + broken)
 
-    def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[list[Intake], list[Slot]]:
+    def _slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[tuple[Intake, ...], list[Slot]]:
         """Those of jobs and those beside them, each with what it shares with others of its kind."""
         opened = [queue.opened(stop, self._services.vitals) for queue in self._beside]
         intake, slots = self._job_slots(stop, drain=drain)
         beside = [slot for _, others in opened for slot in others]
-        return [intake, *(intake for intake, _ in opened)], slots + beside
+        return (intake, *(intake for intake, _ in opened)), slots + beside
 
     def _job_slots(self, stop: asyncio.Event, *, drain: bool) -> tuple[Intake, list[Slot]]:
         settings, services = self._settings, self._services
@@ -96,7 +100,13 @@ class Worker:
         # with leases one that waits is what shows that more permits are wanted
         look_ahead = max(settings.slots - settings.own_sessions, int(settings.permit_leases))
         intake = Intake(
-            stop, queue, services.breaker, self._permits, look_ahead, is_clear_beside=self._is_clear_beside
+            stop,
+            queue,
+            services.breaker,
+            self._permits,
+            look_ahead,
+            is_clear_beside=self._is_clear_beside,
+            observer=services.observer,
         )
         names = (f"slot {number}" for number in range(settings.slots))
         return intake, [
@@ -107,13 +117,13 @@ class Worker:
     async def _is_clear_beside(self) -> bool:
         return all([await queue.is_clear() for queue in self._beside])
 
-    async def _grace(self, intakes: list[Intake], tasks: list[asyncio.Task[None]]) -> None:
+    async def _grace(self, tasks: list[asyncio.Task[None]]) -> None:
         """Let running jobs end; slots without one, whose queue may hang, are not waited for."""
         left, until = set(tasks), now() + self._settings.shutdown_grace_seconds
         idle_looks = 0
         while left and now() < until and idle_looks < IDLE_LOOKS:
             _, left = await asyncio.wait(left, timeout=min(LOOK_SECONDS, until - now()))
-            idle_looks = 0 if any(intake.busy for intake in intakes) else idle_looks + 1
+            idle_looks = 0 if any(intake.busy for intake in self.intakes) else idle_looks + 1
 
     async def _end(self, slots: list[Slot], tasks: list[asyncio.Task[None]]) -> None:
         for slot in slots:

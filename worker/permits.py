@@ -71,6 +71,16 @@ class Permits:
         return math.floor(min(self._limit, self.held))
 
     @property
+    def kept(self) -> int:
+        """How many of ours are free and keep a session for reuse."""
+        return sum(permit.session is not None for permit in self._free)
+
+    @property
+    def in_line(self) -> int:
+        """How many wait for a permit, whatever keeps them from having one."""
+        return sum(not future.done() for _, future in self._waiting)
+
+    @property
     def waiting(self) -> int:
         """How many of those that wait would be served if there were more permits."""
         if self._limit < self.held + 1:

@@ -91,6 +91,7 @@ class Processor:
             return await self._give_up(delivery, attempt, "rejected", error)
 
     async def _settled(self, delivery: Delivery, attempt: Attempt, job: Job) -> Settlement:
+        self._services.observer.began(delivery, attempt)
         check_trigger(job.trigger, self._settings.max_chain_depth)
         self._services.inputs.check(job)
         self._services.endings.announcements.check(job.reply_to)
@@ -201,6 +202,7 @@ class Processor:
         """An execution came to nothing. That is an attempt, unless the services are out altogether."""
         history = delivery.history
         history = history.after_wait(reason) if during_outage else history.after_attempt(reason)
+        self._services.observer.attempt_lost(delivery, during_outage=during_outage)
         log.warning("attempt_lost", attempts=history.attempts, reason=reason, during_outage=during_outage)
         if history.attempts >= self._settings.max_attempts:
             return Retry(0, history)  # its next delivery gives up
@@ -211,6 +213,7 @@ class Processor:
         self, delivery: Delivery, attempt: Attempt, status: Status, error: Error
     ) -> Settlement:
         """A terminal result first: nothing is ever only in the dead-letter queue."""
+        self._services.observer.began(delivery, attempt)
         result = attempt.result(status, self._settings, error=error)
         await self._services.endings.end(result, attempt.after, attempt.name, delivery.history.replaces)
         log.warning(
@@ -241,4 +244,5 @@ def _attempt(delivery: Delivery, document: object) -> Attempt:
         faults=delivery.history.reasons,
         started_at=datetime.now(UTC),
         trace=own_trace(delivery.properties, batch, job_id),
+        queue=delivery.queue,
     )

@@ -58,12 +58,14 @@ class Queues:
 
     Attributes:
         duties: what goes on beside the jobs, for each of the queues.
+        browsers: look at the queues, by their names.
     """
 
     def __init__(self, services: Services, links: Links) -> None:
         self._services, self._links = services, links
         self._opening = asyncio.Semaphore(LINKS_OPENING)
         self.duties: list[Duty] = []
+        self.browsers: dict[str, Browser] = {}
         lanes, vitals = services.settings.lanes, services.vitals
         self._new = [self._added(lane, is_one=len(lanes) == 1) for lane in lanes]
         names = (f"receiving from {lane.name}" for lane in lanes)
@@ -78,6 +80,7 @@ class Queues:
         servicebus, kept = self._links.servicebus, self._links.kept
         watch = QueueWatch(self._services.vitals, queue="" if is_one else lane.name)
         probe, browser = kept(Probe(servicebus, lane.name, watch)), kept(Browser(servicebus, lane.name))
+        self.browsers[lane.name] = browser
         recorder = Recorder(self._services.endings, self._services.settings.instance)
         self.duties += [Watchdog(watch, probe.ask).run, Sweeper(browser, recorder).run]
         if self._services.shares.look_ahead:

@@ -43,10 +43,17 @@ class Releases:
     def __init__(self, pool: Pool, permits: Permits, cooldown_seconds: float) -> None:
         self._pool, self._permits, self._cooldown = pool, permits, cooldown_seconds
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unconfirmed: set[Permit] = set()
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many sessions may still be at the pool, whose permits stay out for that."""
+        return len(self._unconfirmed)
 
     def begin(self, permit: Permit, session: Used) -> asyncio.Event:
         """Delete a session and then give its permit back; what is set when the deletion is confirmed."""
         permit.session = permit.owner = None
+        self._unconfirmed.add(permit)
         confirmed = asyncio.Event()
         task = asyncio.create_task(self._release(permit, session, confirmed))
         self._tasks.add(task)
@@ -87,9 +94,13 @@ class Releases:
                 )
         finally:
             if is_gone:
-                self._permits.give_back(permit)
+                self._give_back(permit)
             else:
-                asyncio.get_running_loop().call_at(forgotten_at, self._permits.give_back, permit)
+                asyncio.get_running_loop().call_at(forgotten_at, self._give_back, permit)
+
+    def _give_back(self, permit: Permit) -> None:
+        self._unconfirmed.discard(permit)
+        self._permits.give_back(permit)
 
     async def _is_deleted(self, permit: int, session: Used, until: float) -> bool:
         """Try until the pool confirms it; False when no other try is worth making."""

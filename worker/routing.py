@@ -157,7 +157,9 @@ class Router:
             return None
         if isinstance(job.outcome, JobRejected):
             result = self._refused(job, job.outcome, attempt)
-            await self._endings.end(result, After(trigger=job.trigger), attempt.name, etag)
+            await self._endings.end(
+                result, After(trigger=job.trigger, queue=attempt.queue), attempt.name, etag
+            )
             return None
         if job.outcome.event_blob:
             await self._keep(job.outcome.event_blob, job.outcome.event_data)

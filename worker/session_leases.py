@@ -19,6 +19,7 @@ from worker.faults import (
     SessionFileMissing,
     SessionLost,
 )
+from worker.observing import SILENT
 from worker.patience import with_patience
 from worker.releasing import Releases
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from worker.identifiers import Identifiers
+    from worker.observing import Observer
     from worker.permits import Permit, Permits
     from worker.ran import Execution
     from worker.settings import WorkerSettings
@@ -66,9 +68,16 @@ class Lease:
         release_fault: why not, when the pool fails at it.
     """
 
-    def __init__(self, pool: Pool, permits: Permits, permit: Permit, patience_seconds: float) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        permits: Permits,
+        permit: Permit,
+        patience_seconds: float,
+        observer: Observer = SILENT,
+    ) -> None:
         self._pool, self._permits, self._patience = pool, permits, patience_seconds
-        self._permit = permit.index
+        self._held, self._permit, self._observer = permit, permit.index, observer
         self.identifier = permit.session or ""
         self.touched = False
         self.reusable = True
@@ -76,6 +85,11 @@ class Lease:
         self.is_abandoned = False
         self.release_ms: float | None = None
         self.release_fault: str | None = None
+
+    @property
+    def is_allocated(self) -> bool:
+        """Whether the pool may have the session now."""
+        return self.touched or self.is_abandoned or self._held.session is not None
 
     @property
     def stream_chars(self) -> int:
@@ -140,6 +154,7 @@ class Lease:
                 answer = await call()
         except CapacityFault:
             self._permits.was_full()
+            self._observer.refused("pool")
             raise
         if not self.touched:
             self._permits.worked()
@@ -150,11 +165,27 @@ class SessionLeases:
     """Lends sessions, one permit each, and sees to it that each is deleted or kept on purpose."""
 
     def __init__(
-        self, pool: Pool, permits: Permits, identifiers: Identifiers, settings: WorkerSettings
+        self,
+        pool: Pool,
+        permits: Permits,
+        identifiers: Identifiers,
+        settings: WorkerSettings,
+        observer: Observer = SILENT,
     ) -> None:
         self._pool, self._permits, self._identifiers = pool, permits, identifiers
-        self._patience = settings.wait_in_hand_seconds
+        self._patience, self._observer = settings.wait_in_hand_seconds, observer
         self._releases = Releases(pool, permits, settings.session_cooldown_seconds)
+        self._lent: set[Lease] = set()
+
+    @property
+    def busy(self) -> int:
+        """How many sessions are in the hands of jobs."""
+        return sum(lease.is_allocated for lease in self._lent)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many sessions may still be at the pool that nobody is to use again."""
+        return self._releases.unconfirmed
 
     @asynccontextmanager
     async def lend(
@@ -166,7 +197,9 @@ class SessionLeases:
             CapacityFault: besides what the body raises, when there is no permit or it was lost meanwhile.
         """
         permit = await self._permit(owner)
-        lease = Lease(self._pool, self._permits, permit, min(self._patience, patience_seconds))
+        patience = min(self._patience, patience_seconds)
+        lease = Lease(self._pool, self._permits, permit, patience, self._observer)
+        self._lent.add(lease)
         try:
             async with _while_held(permit):
                 if permit.session and (permit.owner != owner or not owner):
@@ -240,6 +273,7 @@ class SessionLeases:
             self._releases.begin(permit, Lease(self._pool, self._permits, permit, 0))
 
     async def _return(self, permit: Permit, lease: Lease, owner: str | None) -> None:
+        self._lent.discard(lease)
         if owner:
             permit.session, permit.owner = lease.identifier, owner
             self._permits.give_back(permit)

@@ -22,6 +22,7 @@ from worker.faults import (
     InfrastructureFault,
     SessionFileMissing,
 )
+from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
 from worker.tokens import Tokens
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from worker.observing import Observer
     from worker.ran import Execution
     from worker.settings import WorkerSettings
 
@@ -49,6 +51,7 @@ _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 class _Call:
     """A request; ``content`` makes the body, wrapped in ``properties`` or not."""
 
+    operation: str
     permit: int
     method: str
     url: str
@@ -61,7 +64,11 @@ class SessionPool:
     """The pool's sessions by identifier. ``permit`` is the index of the permit that the caller holds."""
 
     def __init__(
-        self, settings: WorkerSettings, tokens: Tokens, transports: list[httpx.AsyncHTTPTransport]
+        self,
+        settings: WorkerSettings,
+        tokens: Tokens,
+        transports: list[httpx.AsyncHTTPTransport],
+        observer: Observer = SILENT,
     ) -> None:
         version = settings.pool_api_version
         self._endpoint, self._version, self._tokens, self._transports = (
@@ -72,7 +79,7 @@ class SessionPool:
         )
         self._release_version = version if version >= _RELEASE_SINCE else f"{_LONG_STREAMS_SINCE}-preview"
         self._long_streams = version >= _LONG_STREAMS_SINCE
-        self._wrapped = False
+        self._wrapped, self._observer = False, observer
 
     @property
     def stream_chars(self) -> int:
@@ -89,6 +96,7 @@ class SessionPool:
         """
         url, wait = self._url("executions", identifier), timeout_seconds + ANSWER_SECONDS
         call = _Call(
+            "execute",
             permit,
             "POST",
             url,
@@ -101,21 +109,22 @@ class SessionPool:
     async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
         """Put a file into the session's data folder under a flat name."""
         files = {"file": (name, data, "application/octet-stream")}
-        await self._call(_Call(permit, "POST", self._url("files", identifier), files=files))
+        await self._call(_Call("upload", permit, "POST", self._url("files", identifier), files=files))
 
     async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
         url = self._url(f"files/{quote(name, safe='')}/content", identifier)
-        try:
-            async with self._get(permit, url) as answer:
-                if answer.status_code == httpx.codes.NOT_FOUND:
-                    raise SessionFileMissing(name)
-                if answer.is_error:
-                    raise fault_of(answer, await answer.aread())
-                async for chunk in answer.aiter_raw(1 << 16):
-                    yield chunk
-        except httpx.HTTPError as error:
-            raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
+        with Call(self._observer, "pool", "download"):
+            try:
+                async with self._get(permit, url) as answer:
+                    if answer.status_code == httpx.codes.NOT_FOUND:
+                        raise SessionFileMissing(name)
+                    if answer.is_error:
+                        raise fault_of(answer, await answer.aread())
+                    async for chunk in answer.aiter_raw(1 << 16):
+                        yield chunk
+            except httpx.HTTPError as error:
+                raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
 
     @asynccontextmanager
     async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
@@ -139,7 +148,7 @@ class SessionPool:
         """
         url = self._url("session", identifier, self._release_version)
         try:
-            await self._call(_Call(permit, "DELETE", url, timeout=RELEASE_SECONDS))
+            await self._call(_Call("release", permit, "DELETE", url, timeout=RELEASE_SECONDS))
         except SessionGone:
             return False
         except (ExecutionLost, CapacityFault) as error:
@@ -156,7 +165,7 @@ class SessionPool:
         url: str | None = f"{self._endpoint}/listSessions?api-version={self._release_version}"
         try:
             while url:
-                page = sessions_of(await self._call(_Call(permit, "GET", url)))
+                page = sessions_of(await self._call(_Call("list", permit, "GET", url)))
                 found += page.identifiers
                 url = self._own(page.next_link)
         except (ExecutionLost, SessionGone) as error:
@@ -184,6 +193,10 @@ class SessionPool:
         return json.dumps({"properties": body} if wrapped else body).encode()
 
     async def _call(self, call: _Call) -> httpx.Response:
+        with Call(self._observer, "pool", call.operation):
+            return await self._answer(call)
+
+    async def _answer(self, call: _Call) -> httpx.Response:
         wrapped = self._wrapped  # as of now: other calls may find out meanwhile
         answer = await self._send(call, wrapped=wrapped)
         if answer.status_code in _REFUSED:
@@ -219,7 +232,7 @@ class SessionPool:
 
 @asynccontextmanager
 async def open_sessions(
-    settings: WorkerSettings, credential: AsyncTokenCredential | None
+    settings: WorkerSettings, credential: AsyncTokenCredential | None, observer: Observer = SILENT
 ) -> AsyncIterator[SessionPool]:
     """The pool of the settings, with a transport for each permit."""
     fixed = settings.pool_token.get_secret_value() if settings.pool_token else None
@@ -231,7 +244,7 @@ async def open_sessions(
         for _ in range(settings.max_sessions)
     ]
     try:
-        yield SessionPool(settings, Tokens(credential, fixed), transports)
+        yield SessionPool(settings, Tokens(credential, fixed), transports, observer)
     finally:
         for transport in transports:
             await transport.aclose()

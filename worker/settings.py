@@ -80,6 +80,15 @@ class WebhookSettings(CasesSettings):
         return []
 
 
+class TelemetrySettings(CasesSettings):
+    """What a worker measures of itself, and where it sends that."""
+
+    metrics: bool = False
+    azure_monitor: SecretStr | None = None
+    otlp_endpoint: kinds.Url | None = None
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1
+
+
 class ChainSettings(CasesSettings):
     """What making jobs of events needs."""
 
@@ -174,7 +183,7 @@ class ClientSettings(WebhookSettings, ChainSettings):
         return self
 
 
-class WorkerSettings(ClientSettings):
+class WorkerSettings(ClientSettings, TelemetrySettings):
     """What the worker needs besides: the pool, the bounds, and how to behave.
 
     Times are seconds, sizes bytes (MiB where the name says ``mb``).
@@ -236,6 +245,12 @@ class WorkerSettings(ClientSettings):
             raise ValueError("SESSIONS_PER_WORKER: needs PERMIT_LEASES=true; without, set MAX_SESSIONS")
         if self.sessions_per_worker > self.max_sessions:
             raise ValueError("SESSIONS_PER_WORKER: is above MAX_SESSIONS, which all workers have together")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_served(self) -> Self:
+        if self.metrics and self.health_port is None:
+            raise ValueError("METRICS: is served on the health port: set JSWORKER_HEALTH_PORT too")
         return self
 
     @classmethod

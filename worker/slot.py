@@ -10,6 +10,7 @@ import structlog
 
 from worker.delivery import keep_lock
 from worker.faults import LockLost, ServiceFault
+from worker.observing import SILENT, outcome_of
 from worker.settlement import HandBack, LetGo, Retry
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from worker.breaker import Breaker
     from worker.delivery import Delivery
+    from worker.observing import Observer, Outcome
     from worker.permits import Permits
     from worker.settlement import Settlement
     from worker.vitals import Vitals
@@ -57,9 +59,12 @@ class Intake:
         permits: bound the messages in hand, together with ``look_ahead``.
         look_ahead: how many messages may be in hand beyond the permits.
         is_clear_beside: whether other queues, too, have nothing left that a worker which drains waits for.
+        observer: hears what becomes of messages.
 
     Attributes:
-        busy: how many slots have a message in hand.
+        open: how many slots there are, until they end.
+        busy: how many of them have a message in hand.
+        services: the breaker of what jobs need.
     """
 
     def __init__(  # noqa: PLR0913 - wiring
@@ -71,18 +76,19 @@ class Intake:
         look_ahead: int,
         *,
         is_clear_beside: Callable[[], Awaitable[bool]] | None = None,
+        observer: Observer = SILENT,
     ) -> None:
-        self.stop, self.queue = stop, queue
+        self.stop, self.queue, self.services, self.observer = stop, queue, services, observer
         self.is_clear_beside = is_clear_beside or _clear
-        self.busy = 0
-        self._services, self._permits, self._look_ahead = services, permits, look_ahead
+        self.open = self.busy = 0
+        self._permits, self._look_ahead = permits, look_ahead
         self._receiving = 0
         self._quiet = asyncio.Event()
         self._door = asyncio.Lock()
 
     def is_welcome(self) -> bool:
         """Whether one more message may be taken: there is room, and the services work or are to be probed."""
-        return self._has_room() and self.queue.is_turn() and self._services.is_turn()
+        return self._has_room() and self.queue.is_turn() and self.services.is_turn()
 
     async def change(self) -> None:
         """Wait until a message may be welcome, or for a stop; at most a minute."""
@@ -90,7 +96,7 @@ class Intake:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 await self._room()
                 await self.queue.change(self.stop)
-                await self._services.change(self.stop)
+                await self.services.change(self.stop)
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -157,6 +163,7 @@ class Slot:
     async def run(self) -> None:
         """Take and handle messages until the worker stops or, when draining, the queue is empty."""
         self._vitals.expect(self._name, SILENCE_SECONDS)
+        self._intake.open += 1
         try:
             while not self._intake.stop.is_set():
                 self._vitals.beat(self._name)
@@ -166,6 +173,7 @@ class Slot:
                     self._receiver.rest()
                     await self._intake.change()
         finally:
+            self._intake.open -= 1
             self._vitals.forget(self._name)
             self._receiver.rest()
 
@@ -209,12 +217,16 @@ class Slot:
         settlement = HandBack() if self._intake.stop.is_set() else await self._settlement(delivery)
         if isinstance(settlement, HandBack):
             await self._intake.quiet()
+        outcome: Outcome = "uncertain"
         try:
             if isinstance(settlement, Retry):  # of a message that is another's already there must be no copy
                 await self._receiver.renew(delivery)
             await self._receiver.settle(delivery, settlement)
+            outcome = outcome_of(settlement)
         except LockLost:
             log.warning("settlement_uncertain", settlement=type(settlement).__name__)
+        finally:
+            self._intake.observer.settled(delivery, settlement, outcome)
         if isinstance(settlement, Retry) and settlement.history.yields == delivery.history.yields:
             log.info(
                 "message_rescheduled",
@@ -228,9 +240,16 @@ class Slot:
 
     async def _settlement(self, delivery: Delivery) -> Settlement:
         """Process under the lock. The renewer has ended when this returns: the receiver is free again."""
-        done = asyncio.Event()
+        done, observer = asyncio.Event(), self._intake.observer
         work = self._work = asyncio.ensure_future(self._handler.process(delivery))
-        keeper = asyncio.create_task(keep_lock(delivery, lambda: self._renew(delivery), done))
+        keeper = asyncio.create_task(
+            keep_lock(
+                delivery,
+                lambda: self._renew(delivery),
+                done,
+                lambda how: observer.lock_renewal(delivery, how),
+            )
+        )
         try:
             await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -241,6 +260,7 @@ class Slot:
             await asyncio.wait({work, keeper})
         if error := keeper.exception():
             log.warning("lock_lost", reason=str(error) or repr(error))
+            observer.lock_renewal(delivery, "lost")
             return LetGo()
         if work.cancelled():
             log.info("message_handed_back")

@@ -14,6 +14,7 @@ _COMMANDS = {
     "grade": "Submit, run, watch and report in one; with --local, with no account.",
     "submit": "Upload programs and put their jobs into the queue.",
     "run": "Run the worker: take jobs from the queue until told to stop.",
+    "top": "Show what a worker does, live: slots, sessions, rates, phases and queues.",
     "watch": "Show a batch's progress until all of its jobs have a result.",
     "results": "Show what came out of a batch.",
     "batches": "List the batches, and how far each is.",

@@ -8,6 +8,7 @@ import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,6 +20,7 @@ from worker.cli.local import sessions_by_default
 from worker.cli.progress import show_complete
 from worker.cli.running import log_to
 from worker.cli.submit import send
+from worker.local import workers
 from worker.local.background import running
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
@@ -84,7 +86,8 @@ async def beside_worker(
     async with _settings(run) as settings, open_client(settings) as client:
         services = Services(client, settings, Folder(settings.results_container, run.batch))
         stop = asyncio.Event()
-        worker = asyncio.create_task(run_worker(settings, stop=stop))
+        told = partial(workers.tell_of, run.state) if run.local else None
+        worker = asyncio.create_task(run_worker(settings, stop=stop, on_served=told))
         done = asyncio.create_task(work(services))
         try:
             await asyncio.wait((worker, done), return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +100,7 @@ async def beside_worker(
             done.cancel()
             stop.set()
             await asyncio.gather(worker, done, return_exceptions=True)
+            workers.withdraw(run.state)
 
 
 async def completed(services: Services, jobs: Sequence[Candidate]) -> list[str]:

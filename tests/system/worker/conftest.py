@@ -25,6 +25,7 @@ LOCK_SECONDS |= {"scheduled": 60}
 DETECTS_DUPLICATES = {"scheduled"}
 LOCK_SECONDS |= {"events": 60, "pipeline": 60, "pipeline-hooks": 60, "pipeline-events": 60}
 LOCK_SECONDS |= {"telling": 60, "told": 60}
+LOCK_SECONDS |= {"measured": 60}
 
 
 def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:
