@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from worker import __version__
 from worker.gauges import Gauges  # noqa: TC001 - pydantic reads it when the model is made
 from worker.recent import Ended, Phase, Rates  # noqa: TC001 - pydantic reads it when the model is made
 from worker.result import UtcTime  # noqa: TC001 - pydantic reads it when the model is made
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from worker.gauges import LiveParts

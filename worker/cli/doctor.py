@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from worker import __version__
 from worker.cli import doctor_lines
 from worker.cli.running import UNDONE, examples, quiet_logs, run
 from worker.doctor.checks import checks
 from worker.doctor.diagnosis import diagnose
 from worker.doctor.finding import PARTS
 from worker.instants import written
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -22,7 +22,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from prometheus_client import CollectorRegistry, generate_latest
 
-from worker import __version__
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

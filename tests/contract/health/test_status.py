@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from worker import __version__
 from worker.gauges import LiveParts
 from worker.health import serve_health
 from worker.permits import Permits
 from worker.recent import Recent
 from worker.result import Producer, Result, Timings
 from worker.status import Status, StatusSource
+from worker.version import __version__
 from worker.vitals import Vitals
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "top.md"
