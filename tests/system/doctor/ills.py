@@ -197,6 +197,22 @@ STORAGE_ILLS = {
         "storage account of Azure",
         Hurt(altered={STORAGE: altered.ignoring("if-match")}),
     ),
+    "the key is wrong": Ill(
+        "storage",
+        "storage-access",
+        "failed",
+        "refuses the key",
+        "show-connection-string",
+        Hurt(rewritten={STORAGE: (r"AccountKey=[^;]+", "AccountKey=d3Jvbmc=")}),
+    ),
+    "anybody can read code": Ill(
+        "storage",
+        "private-container",
+        "warning",
+        "'submissions' without signing in",
+        "--public-access off",
+        Hurt(altered={STORAGE: altered.public("submissions")}),
+    ),
     "what is appended is lost": Ill(
         "storage",
         "append-blob",
@@ -246,6 +262,14 @@ POOL_ILLS = {
     ),
     "it is down": Ill(
         "pool", "pool-host", "failed", "no connection", "firewall", Hurt({POOL: "http://127.0.0.1:9/p"})
+    ),
+    "its name is wrong": Ill(
+        "pool",
+        "pool-access",
+        "failed",
+        "no session pool at the endpoint",
+        "poolManagementEndpoint",
+        Hurt(rewritten={POOL: (r"sessionPools/local", "sessionPools/other")}),
     ),
     "the token is wrong": Ill(
         "pool",

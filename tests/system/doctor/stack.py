@@ -68,12 +68,14 @@ class Hurt:
     Attributes:
         settings: those that are other than they should be; None for one that is missing.
         faults: of the stack, by service.
+        rewritten: what in a setting is replaced, as a pattern, and by what.
         altered: how answers are changed of the service that a setting leads to.
         lines: what is still well.
     """
 
     settings: Mapping[str, str | None] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
+    rewritten: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     altered: Mapping[str, Alter] = field(default_factory=dict)
     lines: Lines = LINES
 
@@ -84,6 +86,8 @@ async def examined(
     """What the doctor finds in a stack that is hurt so."""
     stack.have(hurt.faults)
     environment: dict[str, str | None] = {**stack.environment, **hurt.settings}
+    for name, (pattern, other) in hurt.rewritten.items():
+        environment[name] = re.sub(pattern, other, stack.environment[name])
     async with AsyncExitStack() as opened:
         for name, alter in hurt.altered.items():
             port = await opened.enter_async_context(proxied(_port(stack.environment[name]), alter))
