@@ -9,9 +9,11 @@ from worker.doctor import (
     clock,
     combinations,
     hosts,
+    namespace_host,
     pool,
     pool_address,
     pool_session,
+    queues,
     sign_in,
     storage,
 )
@@ -25,6 +27,8 @@ def checks(*, fill: bool = False) -> tuple[Check, ...]:
     return (
         *combinations.CHECKS,
         *sign_in.CHECKS,
+        *namespace_host.CHECKS,
+        *queues.CHECKS,
         *hosts.CHECKS_OF_STORAGE,
         *storage.CHECKS,
         *blob_rules.CHECKS,

@@ -11,6 +11,7 @@ import httpx
 from worker.doctor.check import Check
 from worker.doctor.finding import Finding
 from worker.doctor.hosts import pool_host, storage_host
+from worker.doctor.namespace_host import namespace_host
 from worker.doctor.storage_account import account_url
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ async def clock_against_pool(context: Context) -> list[Finding]:
     return [
         await _compared(context, "clock-against-pool", "the session pool", context.settings.pool_endpoint)
     ]
+
+
+async def clock_against_service_bus(context: Context) -> list[Finding]:
+    """Compare the clock with that of Service Bus, by its management API."""
+    url = context.settings.management_url
+    return [await _compared(context, "clock-against-service-bus", "Service Bus", url)]
 
 
 async def _compared(context: Context, check: str, service: str, url: str) -> Finding:
@@ -64,6 +71,7 @@ async def _skew(url: str) -> float | None:
 
 
 CHECKS = (
+    Check(clock_against_service_bus, "clock", needs=(namespace_host,), seconds=30),
     Check(clock_against_storage, "clock", needs=(storage_host,), seconds=30),
     Check(clock_against_pool, "clock", needs=(pool_host,), seconds=30),
 )

@@ -49,7 +49,7 @@ async def _reached(check: str, part: Part, url: str, trusted: ssl.SSLContext) ->
     if (proxy := getproxies().get(split.scheme)) and not proxy_bypass(host):
         through = urlsplit(proxy).hostname
         return Finding(check, part, "info", f"{host} is reached by way of the proxy {through}", facts=facts)
-    seconds = await _connected(host, split.port or PORTS[split.scheme], trusted if is_secure else None)
+    seconds = await connected(host, split.port or PORTS[split.scheme], trusted if is_secure else None)
     facts |= {"connect_seconds": round(seconds, 3)}
     if not is_secure and not is_loopback(url):
         message = f"{host} is spoken to without encryption: tokens and code can be read on the way"
@@ -57,7 +57,7 @@ async def _reached(check: str, part: Part, url: str, trusted: ssl.SSLContext) ->
     return Finding(check, part, "ok", f"{host} answers, in {seconds * 1000:.0f} ms", facts=facts)
 
 
-async def _connected(host: str, port: int, trusted: ssl.SSLContext | None) -> float:
+async def connected(host: str, port: int, trusted: ssl.SSLContext | None) -> float:
     """The seconds that it takes to connect.
 
     Raises:
