@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -81,6 +82,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click's
 
 async def _examined(wanted: Wanted) -> int:
     quiet_logs()
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what is wrong is told once, by the findings
     with _progress() as tell:
         found = await diagnose(
             os.environ,

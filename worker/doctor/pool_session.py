@@ -37,7 +37,9 @@ class Visit:
             answer = await wire.execute(self._identifier, HELLO)
         ran = await execution(context, answer)
         allocate = ran.allocate_ms / 1000 if ran.allocate_ms is not None else answer.seconds
-        message = f"a program ran in a new session, in {answer.seconds:.1f} s ({allocate:.1f} s to allocate it)"
+        message = (
+            f"a program ran in a new session, in {answer.seconds:.1f} s ({allocate:.1f} s to allocate it)"
+        )
         times = {"allocation_seconds": round(allocate, 3), "seconds": round(answer.seconds, 3)}
         found = Finding("pool-execution", "pool", "ok", message, facts={**times, **said_by(ran)})
         limit = context.lines.allocation_seconds

@@ -11,8 +11,8 @@ from worker.doctor.finding import Finding
 from worker.doctor.pool import allocated
 from worker.doctor.pool_wire import wire_of
 from worker.doctor.redaction import redacted
-from worker.doctor.session_code import HELLO
 from worker.doctor.session_answers import new_identifier, removed
+from worker.doctor.session_code import HELLO
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

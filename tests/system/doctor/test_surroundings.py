@@ -88,7 +88,7 @@ async def test_a_token_that_the_pool_refuses_is_told_from_none(
 async def test_no_way_to_sign_in_is_told_once_and_what_needs_it_is_not_looked_at(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signing_in(9, monkeypatch)
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")  # of which nothing is set
     findings = await examined(stack, Hurt({KEY: None}), monkeypatch, only="pool")
     (found,) = wrong(findings)
     assert (found.check, found.part) == ("credential", "sign-in")
