@@ -59,24 +59,24 @@ class Wanted:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, with every finding and its facts.")
 @click.option("--only", type=click.Choice(PARTS), help="Look at this part, and at what it needs.")
 @click.option("--probe", "probes", is_flag=True, help="Ask the pool what is not known of its kind; a minute.")
-@click.option("--probe-full", "fills", is_flag=True, help="With --probe: fill the pool, too, for a moment.")
+@click.option("--probe-full", "fills", is_flag=True, help="The same, and fill the pool for a moment.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where --probe's report goes, as Markdown, and beside it as JSON; it has no secrets in it.",
 )
-def command(**options: Any) -> None:  # noqa: ANN401 - click's
+def command(*, probes: bool, fills: bool, **options: Any) -> None:  # noqa: ANN401 - click's
     """Find what is wrong with the settings and services, and say what mends it.
 
     Nothing is changed: what is written or allocated for a check is removed again, also after Ctrl-C.
     One session is allocated, by --probe ten, by --probe-full one more than JSWORKER_MAX_SESSIONS. The exit
     status is 0 when nothing failed, and 1 otherwise.
     """
-    wanted = Wanted(**options)
+    wanted = Wanted(probes=probes or fills, fills=fills, **options)
     if wanted.report and not wanted.probes:
         raise click.UsageError("--report goes with --probe.")
-    if wanted.fills and wanted.only not in (None, "pool"):
-        raise click.UsageError("--probe-full fills the pool, and --only leaves it out.")
+    if wanted.probes and wanted.only not in (None, "pool"):
+        raise click.UsageError("--probe asks the pool, and --only leaves it out.")
     run(_examined(wanted))
 
 

@@ -55,7 +55,7 @@ def _told_once(found: list[Finding]) -> list[Finding]:
 
 
 def _for_all(finding: Finding, links: int) -> Finding:
-    others = f" (and {links - 1} more links are refused so)" if links > 1 else ""
+    others = f" ({links} links are refused so)" if links > 1 else ""
     return replace(finding, message=finding.message + others)
 
 
