@@ -1,3 +1,52 @@
-"""jsworker: queue-driven batch execution of JavaScript in sandboxed sessions."""
+"""jsworker: queue-driven batch execution of JavaScript in sandboxed sessions.
 
-__version__ = "0.1.0"
+The client's names are imported when they are first asked for: the SDKs behind them take a second to load.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from worker.version import __version__
+
+if TYPE_CHECKING:
+    from worker.batch import BatchError
+    from worker.blocking import Batch, Client
+    from worker.client import AsyncBatch, AsyncClient, BatchProgress
+    from worker.faults import ServiceFault
+    from worker.job import Job
+    from worker.result import Result
+    from worker.settings import ClientSettings, SettingsError
+
+__all__ = [
+    "AsyncBatch",
+    "AsyncClient",
+    "Batch",
+    "BatchError",
+    "BatchProgress",
+    "Client",
+    "ClientSettings",
+    "Job",
+    "Result",
+    "ServiceFault",
+    "SettingsError",
+    "__version__",
+]
+_MODULES = {
+    "AsyncBatch": "client",
+    "AsyncClient": "client",
+    "Batch": "blocking",
+    "BatchError": "batch",
+    "BatchProgress": "client",
+    "Client": "blocking",
+    "ClientSettings": "settings",
+    "Job": "job",
+    "Result": "result",
+    "ServiceFault": "faults",
+    "SettingsError": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

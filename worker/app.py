@@ -77,7 +77,7 @@ class DeadLetterTools:
 
 
 @dataclass(frozen=True)
-class Client:
+class BatchTools:
     """What a command needs that submits jobs or looks at results."""
 
     blobs: Blobs
@@ -85,15 +85,17 @@ class Client:
 
 
 @asynccontextmanager
-async def open_client(settings: ClientSettings) -> AsyncIterator[Client]:
-    """Connect to the queue and the blobs."""
+async def open_client(
+    settings: ClientSettings, credential: AsyncTokenCredential | None = None
+) -> AsyncIterator[BatchTools]:
+    """Connect to the queue and the blobs; a credential that is given is not closed."""
     async with AsyncExitStack() as stack:
-        credential = await credential_for(settings, stack)
+        credential = credential or await credential_for(settings, stack)
         blobs = await stack.enter_async_context(open_blobs(settings, credential))
         servicebus = await stack.enter_async_context(open_servicebus(settings, credential))
         sender = Sender(servicebus, settings.queue)
         stack.push_async_callback(sender.close)
-        yield Client(blobs, sender)
+        yield BatchTools(blobs, sender)
 
 
 @asynccontextmanager

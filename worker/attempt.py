@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from worker import __version__
 from worker.endings import After
 from worker.result import Producer, Result
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from worker.destinations import Destination

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from worker import __version__
 from worker.endings import After
 from worker.envelope import document_of
 from worker.events import events_in, is_event
@@ -19,6 +18,7 @@ from worker.faults import JobRejected, ServiceFault
 from worker.job import Carried, carried, validate_job
 from worker.result import Error, Producer, Result
 from worker.trace import own_trace
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

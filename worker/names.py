@@ -7,6 +7,11 @@ import re
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
+def is_batch_name(name: str) -> bool:
+    """Whether a batch may have the name: it begins the names of blobs."""
+    return bool(re.fullmatch(NAME, name)) and ".." not in name and not name.endswith(".")
+
+
 def check_name(name: str) -> str:
     """Refuse ``..`` in what becomes a segment of a blob's name."""
     if ".." in name:

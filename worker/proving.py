@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from worker.candidate import Candidate, Source
     from worker.cases_source import ReadCases
-    from worker.submission import Candidate, Source
 
 Role = Literal["right", "wrong"]
 SLOW = 0.5  # of its time limit: on a busy day it would not be enough

@@ -8,17 +8,17 @@ import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from worker import __version__
 from worker.parcels import Record, leave
 from worker.records import recorded_ids
 from worker.result import Error, Producer, Result
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.batch import Folder, Store
+    from worker.candidate import Candidate
     from worker.committing import Committer
-    from worker.submission import Candidate
 
 CODE = "invalid_submission"
 TOGETHER = 8

@@ -20,7 +20,7 @@ from worker.records import Records
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from worker.submission import Candidate
+    from worker.candidate import Candidate
 
 UPLOADS = 8
 CHUNK = 64

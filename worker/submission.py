@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from worker.batch import BatchError, Entry, digest
+from worker.batch import BatchError, digest
+from worker.candidate import Candidate, Given, ManifestLine, Source, Unread, candidate_of
 from worker.cases_folder import CasesError
 from worker.faults import JobRejected, SubmissionUnusable
 from worker.folders import is_archive, is_program
@@ -14,10 +15,9 @@ from worker.job import DEFAULT_BATCH, identity, validate_job
 from worker.report.text import printable
 from worker.settings import MAX_CASES_BYTES
 from worker.shared_cases import shared_cases
-from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from worker.shared_cases import SharedCases
@@ -26,72 +26,6 @@ PLAIN = Layout()
 _MAX_PROBLEMS = 50
 _CLASHES = "nothing was submitted: rename one of each, or have them rejected (--skip-invalid)"
 _FOLDERS = "; if not files but folders are the submissions, say so (--each folder)"
-
-
-class Source(Protocol):
-    """Where a job is read from."""
-
-    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The job, and the blobs that are to be uploaded for it; raises ``SubmissionUnusable``."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One job to be: what the manifest says of it, and where to read it when its turn comes.
-
-    Attributes:
-        problem: why it cannot be used, for its owner: it gets a rejection for its result and is not sent.
-    """
-
-    batch: str
-    entry: Entry
-    source: Source
-    cases: SharedCases | None = None
-    problem: str | None = None
-
-    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The job, and the blobs that are to be uploaded for it.
-
-        Raises:
-            BatchError: it is not what it was when it was checked.
-        """
-        changed = f"{self.entry.id} changed while it was being submitted: submit again"
-        try:
-            document, blobs = self.source.load()
-        except SubmissionUnusable:
-            raise BatchError(changed) from None
-        if self.cases:
-            document = self.cases.given_to(document, self.batch)
-        if digest(document) != self.entry.digest:
-            raise BatchError(changed)
-        return document, blobs
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A submission that cannot be used: a job with nothing to run."""
-
-    document: dict[str, Any]
-
-    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The job as far as it goes."""
-        return self.document, {}
-
-
-@dataclass(frozen=True)
-class ManifestLine:
-    """A line of a manifest file, by its place; ``batch`` overrides the job's own."""
-
-    path: Path
-    offset: int
-    length: int
-    batch: str | None
-
-    def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The job as it stands there."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return _document(file.read(self.length), self.batch), {}
 
 
 def programs(
@@ -132,24 +66,29 @@ def manifest(path: Path, batch: str | None = None, *, keep_invalid: bool = False
     Raises:
         BatchError: with a line for each problem.
     """
-    candidates: dict[tuple[str, str], tuple[int, Candidate]] = {}
-    problems = []
-    for number, source in _lines(path, batch):
-        try:
-            candidate = _checked(source, keep_invalid=keep_invalid)
-        except JobRejected as error:
-            problems.append(f"line {number}: {error.message}")
-            continue
-        first, _ = candidates.setdefault((candidate.batch, candidate.entry.id), (number, candidate))
-        if first != number:
-            problems.append(f"line {number}: id: {candidate.entry.id!r} is the id of line {first} already")
+    candidates, problems = _all_checked("line", _lines(path, batch), keep_invalid=keep_invalid)
     if problems:
         raise BatchError(_listed(f"nothing was submitted, since {path} has lines that are no jobs", problems))
     if not candidates:
         raise BatchError(
             f"{path} has no jobs: a manifest is JSON Lines, one job a line (jsworker schema job)"
         )
-    return [candidate for _, candidate in candidates.values()]
+    return candidates
+
+
+def documents(jobs: Iterable[Mapping[str, Any]], batch: str) -> list[Candidate]:
+    """Jobs that are at hand, all of them checked; they are all of this batch.
+
+    Raises:
+        BatchError: there is none, or with a line for each problem.
+    """
+    sources = enumerate((Given(document, batch) for document in jobs), start=1)
+    candidates, problems = _all_checked("job", sources, keep_invalid=False)
+    if problems:
+        raise BatchError(_listed("nothing was submitted, since there are jobs that cannot be used", problems))
+    if not candidates:
+        raise BatchError("there are no jobs to submit")
+    return candidates
 
 
 def with_cases(candidates: Iterable[Candidate], path: Path, limit: int = MAX_CASES_BYTES) -> list[Candidate]:
@@ -202,11 +141,11 @@ def _handed_in(same: Sequence[HandedIn], batch: str) -> Candidate:
     one, problem = same[0], told(same, paths=False)
     if len(same) == 1:
         try:
-            return _candidate(one, batch)
+            return candidate_of(one, batch)
         except SubmissionUnusable as error:
             problem = str(error)
     students = ", ".join(dict.fromkeys(other.student for other in same))
-    return replace(_candidate(Unread(unread(one.id, batch, students)), batch), problem=problem)
+    return replace(candidate_of(Unread(unread(one.id, batch, students)), batch), problem=problem)
 
 
 def _lines(path: Path, batch: str | None) -> Iterator[tuple[int, ManifestLine]]:
@@ -218,28 +157,34 @@ def _lines(path: Path, batch: str | None) -> Iterator[tuple[int, ManifestLine]]:
             offset += len(line)
 
 
-def _checked(source: ManifestLine, *, keep_invalid: bool) -> Candidate:
+def _all_checked(
+    what: str, sources: Iterable[tuple[int, Source]], *, keep_invalid: bool
+) -> tuple[list[Candidate], list[str]]:
+    """The jobs of numbered sources, and what is wrong with those that cannot be used."""
+    candidates: dict[tuple[str, str], tuple[int, Candidate]] = {}
+    problems = []
+    for number, source in sources:
+        try:
+            candidate = _checked(source, keep_invalid=keep_invalid)
+        except JobRejected as error:
+            problems.append(f"{what} {number}: {error.message}")
+            continue
+        first, _ = candidates.setdefault((candidate.batch, candidate.entry.id), (number, candidate))
+        if first != number:
+            problems.append(
+                f"{what} {number}: id: {candidate.entry.id!r} is the id of {what} {first} already"
+            )
+    return [candidate for _, candidate in candidates.values()], problems
+
+
+def _checked(source: Source, *, keep_invalid: bool) -> Candidate:
     document, _ = source.load()
     try:
         validate_job(document)
     except JobRejected:
         if not keep_invalid or identity(document)[0] is None:
             raise
-    return _candidate(source, identity(document)[1] or DEFAULT_BATCH)
-
-
-def _document(line: bytes, batch: str | None) -> dict[str, Any]:
-    document = parse_json(line.removeprefix(b"\xef\xbb\xbf").strip(), "line")
-    if not isinstance(document, dict):
-        raise JobRejected("invalid_job", "a job is a JSON object")
-    return {**document, "batch": batch} if batch else document
-
-
-def _candidate(source: Source, batch: str) -> Candidate:
-    document, _ = source.load()
-    metadata = document.get("metadata")
-    entry = Entry(document["id"], digest(document), metadata if isinstance(metadata, dict) else {})
-    return Candidate(batch, entry, source)
+    return candidate_of(source, identity(document)[1] or DEFAULT_BATCH)
 
 
 def _listed(what: str, lines: Sequence[str]) -> str:

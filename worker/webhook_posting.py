@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from worker import __version__
 from worker.faults import InfrastructureFault, JobRejected
+from worker.version import __version__
 from worker.webhook_addresses import is_allowed
 from worker.webhook_url import NOT_ALLOWED
 from worker.webhooks import Answer

@@ -21,6 +21,7 @@ from rich.table import Column, Table
 from tests.bench.figures import Row, Target
 from tests.bench.grading import measure_grading
 from tests.bench.parts import LOCAL_STACK, measure_broker, measure_first_result, measure_pool
+from tests.bench.planning import measure_plan
 from tests.bench.profiling import tables
 from tests.bench.report import RESULTS, measure_report
 from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
@@ -75,6 +76,8 @@ class Bench:
             yield few
             many = await measure_memory(self._place(), 10_000 if self._quick else 100_000)
             yield _compared(few, many)
+        if self._wanted("plan"):
+            yield await measure_plan(self._place(), 40 if self._quick else 120)
         async for row in self._parts():
             yield row
         if self._wanted("grading"):

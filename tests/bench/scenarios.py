@@ -67,13 +67,18 @@ class Run:
 
 @asynccontextmanager
 async def ready_run(
-    folder: Path, contender: str, sessions: int, profile: Path | None = None
+    folder: Path,
+    contender: str,
+    sessions: int,
+    profile: Path | None = None,
+    *,
+    allocate_seconds: float = 0.0,
 ) -> AsyncIterator[Run]:
     """Start the stack and a worker on it; begins when the worker is ready."""
     sampler = ("tests.bench.sampler", str(profile)) if profile else ()
     command = ("-m", *sampler, *_COMMANDS[contender])
     async with (
-        stack(folder, sessions) as services,
+        stack(folder, sessions, allocate_seconds) as services,
         process(command, folder / "worker.log", services.environ) as worker,
     ):
         await _warm_up(services, worker, 2 * sessions)

@@ -2,8 +2,9 @@
 
 The API is the session pool's, as far as small jobs use it: executions, session, listSessions, a bound on the
 sessions, the bearer check. A program that contains ``wait 1.5`` takes 1.5 s; others take no time.
-As a process, ``python -m tests.bench.simulated_pool MAX_SESSIONS`` prints one JSON line with its endpoint and
-token and runs until its stdin closes. ``GET /stats`` tells what it has seen, ``DELETE /stats`` begins anew.
+As a process, ``python -m tests.bench.simulated_pool MAX_SESSIONS [ALLOCATE_SECONDS]`` prints one JSON line
+with its endpoint and token and runs until its stdin closes. ``GET /stats`` tells what it has seen,
+``DELETE /stats`` begins anew.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class SimulatedPool:
     """Sessions by identifier; serves as the handler of a ``Server``."""
 
     max_sessions: int
+    allocate_seconds: float = 0.0
     stats: Stats = field(default_factory=Stats)
     sessions: dict[str, float] = field(default_factory=dict)
 
@@ -73,14 +75,16 @@ class SimulatedPool:
         if identifier not in self.sessions and len(self.sessions) >= self.max_sessions:
             self.stats.refused += 1
             return json_response({"code": "SessionsCountExceedsLimit", "message": "the pool is full"}, 429)
+        allocating = 0.0 if identifier in self.sessions else self.allocate_seconds
         self.sessions[identifier] = time.monotonic()
         self.stats.peak_sessions = max(self.stats.peak_sessions, len(self.sessions))
         seconds, answer = _run(body["code"])
-        return self._answer_after(seconds, answer)
+        return self._answer_after(allocating, seconds, answer)
 
-    async def _answer_after(self, seconds: float, stdout: str) -> Response:
-        begin = time.monotonic()
-        self.stats.first_begin = self.stats.first_begin or begin
+    async def _answer_after(self, allocating: float, seconds: float, stdout: str) -> Response:
+        self.stats.first_begin = self.stats.first_begin or time.monotonic()
+        if allocating:
+            await asyncio.sleep(allocating)
         await asyncio.sleep(seconds)
         self.stats.last_end = time.monotonic()
         self.stats.executions += 1
@@ -113,7 +117,8 @@ def _seconds(program: bytes) -> float:
 
 
 async def _main() -> None:
-    async with Server(SimulatedPool(int(sys.argv[1]))) as server:
+    allocate_seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    async with Server(SimulatedPool(int(sys.argv[1]), allocate_seconds)) as server:
         await serve_until_stdin_closes({"endpoint": server.url, "token": TOKEN})
 
 

@@ -94,7 +94,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(folder: Path, sessions: int) -> AsyncIterator[Stack]:
+async def stack(folder: Path, sessions: int, allocate_seconds: float = 0.0) -> AsyncIterator[Stack]:
     """Start the stack with its state and logs in a folder that exists, and stop it."""
     async with AsyncExitStack() as resources:
 
@@ -105,7 +105,9 @@ async def stack(folder: Path, sessions: int) -> AsyncIterator[Stack]:
 
         broker, broker_ready = await start("broker", *broker_command(folder))
         blobs, blobs_ready = await start("blobs", "tests.bench.light_blobs")
-        pool, pool_ready = await start("pool", "tests.bench.simulated_pool", str(sessions))
+        pool, pool_ready = await start(
+            "pool", "tests.bench.simulated_pool", str(sessions), str(allocate_seconds)
+        )
         connection = bus_connection_string(broker_ready)
         bus = await resources.enter_async_context(ServiceBusClient.from_connection_string(connection))
         storage = await resources.enter_async_context(

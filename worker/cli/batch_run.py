@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from worker.app import Client
-    from worker.submission import Candidate
+    from worker.app import BatchTools
+    from worker.candidate import Candidate
 
 T = TypeVar("T")
 LOCAL = click.option("--local", is_flag=True, help="On the local stack: no account is needed.")
@@ -62,7 +62,7 @@ class BatchRun:
 class Services:
     """What a batch is run with."""
 
-    client: Client
+    client: BatchTools
     settings: WorkerSettings
     folder: Folder
 

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from worker.app import open_client
-from worker.batch import BatchError, Folder, read_manifest
-from worker.cancelling import MARKERS, mark, marker
+from worker.batch import BatchError, Folder
+from worker.calling_off import call_off
+from worker.cancelling import MARKERS
 from worker.cli.progress import show
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.cli.target import batch_or_job
-from worker.reconciling import results_of
 from worker.settings import ClientSettings, load
 from worker.watching import follow
 
 if TYPE_CHECKING:
-    from worker.app import Client
-    from worker.batch import Store
+    from worker.app import BatchTools
 
 KEPT_DAYS = 30  # longer than messages live
 
@@ -52,27 +51,13 @@ async def _cancel(batch: str, job_id: str | None, *, wait: bool, force: bool) ->
     folder = Folder(settings.results_container, batch)
     async with open_client(settings) as client:
         await _forget_old(client, folder.container)
-        ids = await cancel(client.blobs, folder, job_id, force=force)
+        ids = await call_off(client.blobs, folder, job_id, force=force)
         click.echo(said(batch, job_id, ids), err=True)
         if wait and ids is None:
             raise BatchError(f"the batch {batch!r} has no manifest: when it is complete cannot be known")
         if wait and ids:
             await show(batch, follow(client.blobs, folder, ids))
     return 0
-
-
-async def cancel(store: Store, folder: Folder, job_id: str | None, *, force: bool) -> list[str] | None:
-    """Mark a batch or a job; the ids of its jobs that have no result yet, None if nobody knows its jobs.
-
-    Raises:
-        BatchError: there is no such batch or job, and none was to be forced.
-    """
-    ids = await _known(store, folder, job_id, force=force)
-    await mark(store, marker(folder.container, folder.batch, job_id))
-    if ids is None:
-        return None
-    having = {name async for name in results_of(store, folder)}
-    return [name for name in ids if name not in having]
 
 
 def said(batch: str, job_id: str | None, ids: list[str] | None) -> str:
@@ -86,24 +71,7 @@ def said(batch: str, job_id: str | None, ids: list[str] | None) -> str:
     return f"{name}: cancelled; {jobs} no result yet and will end as cancelled when a worker comes to it"
 
 
-async def _known(store: Store, folder: Folder, job_id: str | None, *, force: bool) -> list[str] | None:
-    try:
-        ids = [entry.id for entry in await read_manifest(store, folder)]
-    except BatchError as error:
-        if not force:
-            raise BatchError(f"{error} (jobs that come from elsewhere: --force)") from None
-        return [job_id] if job_id else None
-    if job_id is None:
-        return ids
-    if job_id not in ids and not force:
-        raise BatchError(
-            f"the batch {folder.batch!r} has no job {job_id!r}: check the name "
-            "(jobs that come from elsewhere: --force)"
-        )
-    return [job_id]
-
-
-async def _forget_old(client: Client, container: str) -> None:
+async def _forget_old(client: BatchTools, container: str) -> None:
     """Remove the markers of jobs that are long gone; first, so that a marker that is renewed stays."""
     before = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
     for name in await client.blobs.older(container, MARKERS, before):

@@ -21,10 +21,10 @@ from worker.submission import given
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.candidate import Candidate
     from worker.cases_source import ReadCases
     from worker.cli.batch_run import Services
     from worker.proving import Role
-    from worker.submission import Candidate
 
 _EXAMPLES = examples(
     "jsworker cases check cases.yaml",

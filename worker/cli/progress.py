@@ -70,12 +70,13 @@ def _note(progress: Progress, pace: Pace) -> str:
     parts = [f"{pace.rate:.1f}/s"] if pace.rate else []
     left = pace.seconds_left(progress.total)
     if left and progress.waiting:
-        parts.append(f"{_duration(left)} left")
+        parts.append(f"{duration(left)} left")
     counts = progress.counts.most_common()
     return ", ".join(parts + [f"{count} {word.replace('_', ' ')}" for word, count in counts])
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A length of time for people: ``4:05``, or ``1:00:07`` with hours."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.app import Client
+    from worker.app import BatchTools
     from worker.generations import Generation, Only
     from worker.shared_cases import SharedCases
 
@@ -107,7 +107,9 @@ async def _regrade(batch: str, cases: Path | None, only: Only, runs: int, *, str
         return await _compared(client, asked, series)
 
 
-async def send(client: Client, folder: Folder, request: Request, *, anew: bool = True) -> list[Generation]:
+async def send(
+    client: BatchTools, folder: Folder, request: Request, *, anew: bool = True
+) -> list[Generation]:
     """Send what is asked for, saying each generation."""
     regrade = Regrade(client.blobs, client.sender, folder, request)
     return await regrade.run(
@@ -116,7 +118,7 @@ async def send(client: Client, folder: Folder, request: Request, *, anew: bool =
     )
 
 
-async def follow_all(client: Client, folder: Folder, series: Sequence[Generation]) -> None:
+async def follow_all(client: BatchTools, folder: Folder, series: Sequence[Generation]) -> None:
     """Wait until all generations are complete."""
     for each in series:
         of_run = Folder(folder.container, each.batch)
@@ -124,7 +126,7 @@ async def follow_all(client: Client, folder: Folder, series: Sequence[Generation
         await show_complete(client.blobs, of_run, ids)
 
 
-async def _compared(client: Client, asked: _Asked, series: Sequence[Generation]) -> int:
+async def _compared(client: BatchTools, asked: _Asked, series: Sequence[Generation]) -> int:
     numbers = [each.number for each in series]
     command = f"jsworker diff {asked.folder.batch} {' '.join(map(str, numbers))}"
     click.echo(f"  the runs go on if you stop this; what varies is shown then by: {command}", err=True)

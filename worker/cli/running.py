@@ -6,7 +6,6 @@ import asyncio
 import errno
 import io
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from worker.batch import BatchError
 from worker.cases_folder import CasesError
 from worker.faults import ServiceFault
 from worker.local.supervised import StackError
-from worker.names import NAME
+from worker.names import is_batch_name
 from worker.report import printable
 from worker.schedules_file import SchedulesError
 from worker.settings import SettingsError
@@ -124,7 +123,7 @@ def examples(*lines: str) -> str:
 
 def batch_name(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Check the name of a batch."""
-    if value is not None and (not re.fullmatch(NAME, value) or ".." in value or value.endswith(".")):
+    if value is not None and (not is_batch_name(value)):
         raise click.BadParameter("a name has letters, digits, '.', '_' and '-', at most 128, no '..'")
     return value
 

@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.app import open_client
-from worker.batch import Folder
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
-from worker.committing import Committer
-from worker.fitting import INPUTS
-from worker.handed_in import PROGRAMS
-from worker.progress import Progress
-from worker.rejecting import Rejections
 from worker.report.text import printable
-from worker.sending import Submission
-from worker.settings import PREFIX, CasesSettings, ClientSettings, SettingsError, load
+from worker.settings import CasesSettings, ClientSettings, load
 from worker.submission import PLAIN, manifest, programs, with_cases
+from worker.submitting import submit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +22,9 @@ if TYPE_CHECKING:
 
     from worker.batch import Queue
     from worker.blobs import Blobs
+    from worker.candidate import Candidate
     from worker.handed_in import Layout
-    from worker.submission import Candidate
 
-PATIENCE_SECONDS = 20  # with a store that is out of reach
 TOLD = 10
 CASES = click.option(
     "--cases",
@@ -115,18 +108,10 @@ async def send(
     store: Blobs, queue: Queue, settings: ClientSettings, batch: str, jobs: Sequence[Candidate]
 ) -> None:
     """Submit one batch, reject what of it cannot be used, and say what was done."""
-    absent = {PROGRAMS, INPUTS}.difference(settings.code_containers)
-    if absent:
-        raise SettingsError(f"{PREFIX}CODE_CONTAINERS must name {' and '.join(sorted(absent))} too")
-    container = settings.results_container
-    folder = Folder(container, batch)
-    done = await Submission(store, queue, folder).run(jobs)
+    done = await submit(store, queue, settings, batch, jobs)
     before = f" ({done.before} were before)" if done.before else ""
     click.echo(f"{batch}: {done.sent} jobs submitted{before}", err=True)
-    unusable = [job for job in jobs if job.problem is not None]
-    committer = Committer(store, container, Progress(store, container), PATIENCE_SECONDS)
-    await Rejections(store, folder, committer).record(unusable)
-    _tell(batch, unusable)
+    _tell(batch, [job for job in jobs if job.problem is not None])
 
 
 def _tell(batch: str, unusable: Sequence[Candidate]) -> None:

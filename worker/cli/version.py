@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from worker import __version__
+from worker.version import __version__
 
 
 @click.command("version")

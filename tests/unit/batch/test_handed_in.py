@@ -15,7 +15,7 @@ from worker.submission import programs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.submission import Candidate
+    from worker.candidate import Candidate
 
 FOLDERS = Layout(each="folder")
 

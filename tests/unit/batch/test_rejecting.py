@@ -25,7 +25,7 @@ from worker.watching import follow
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.submission import Candidate
+    from worker.candidate import Candidate
 
 FOLDER = Folder("results", "hw1")
 PROGRESS = "results/hw1/_batch/progress-00000.jsonl"

@@ -19,7 +19,7 @@ from worker.submission import manifest, programs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.submission import Candidate
+    from worker.candidate import Candidate
 
 FOLDER = Folder("results", "hw1")
 BIG = "x" * MAX_MESSAGE_BYTES

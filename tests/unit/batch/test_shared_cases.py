@@ -15,7 +15,7 @@ from worker.submission import manifest, programs, with_cases
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.submission import Candidate
+    from worker.candidate import Candidate
 
 FOLDER = Folder("results", "hw1")
 

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from worker import __version__
 from worker.cli import main
 from worker.result import Producer, Result
+from worker.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
