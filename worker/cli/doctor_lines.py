@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.doctor.finding import WORST_FIRST
-from worker.report.text import counted, printable
+from worker.report.text import counted, printable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,7 +54,9 @@ def rest(findings: Sequence[Finding]) -> RenderableType:
     for finding in _sorted(findings):
         if finding.status not in WRONG:
             status = Text(finding.status, _COLOURS[finding.status])
-            table.add_row(status, finding.part, finding.check, Text(printable(finding.message)))
+            remedy = f"\n-> {finding.remedy}" if finding.remedy else ""
+            said = Text(printable(finding.message) + visible(remedy))
+            table.add_row(status, finding.part, finding.check, said)
     return Group(table, Padding(summary(findings), (1, 0, 0, 0)))
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from worker.doctor.check import Check
 
 
-def checks() -> tuple[Check, ...]:
-    """The checks of one examination."""
+def checks(*, fill: bool = False) -> tuple[Check, ...]:
+    """The checks of one examination; with ``fill`` the pool is filled for once."""
     return (
         *combinations.CHECKS,
         *sign_in.CHECKS,
@@ -35,6 +35,6 @@ def checks() -> tuple[Check, ...]:
         *pool_address.CHECKS,
         *hosts.CHECKS_OF_POOL,
         *pool.CHECKS,
-        *pool_session.checks(),
+        *pool_session.checks(fill=fill),
         *clock.CHECKS,
     )

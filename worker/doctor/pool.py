@@ -16,7 +16,6 @@ from worker.session_answers import sessions_of
 
 if TYPE_CHECKING:
     from worker.doctor.context import Context
-    from worker.doctor.pool_wire import Answer
 
 SHOWN_PACKAGES = 20
 _UNSUPPORTED = frozenset({404, 405, 501})
@@ -57,11 +56,7 @@ async def pool_metadata(context: Context) -> list[Finding]:
 
 async def pool_sessions(context: Context) -> list[Finding]:
     """Count what is allocated, and by whom as far as can be told."""
-    async with wire_of(context) as wire:
-        answer = await wire.get("listSessions")
-    if answer.response.is_error:
-        raise await refusal_of(context, answer)
-    found = _identifiers(answer)
+    found = await allocated(context)
     ours = sum(identifier.startswith("jsw-") for identifier in found)
     facts = {"allocated": len(found), "of_workers": ours, "max_sessions": context.settings.max_sessions}
     if ours:
@@ -74,7 +69,12 @@ async def pool_sessions(context: Context) -> list[Finding]:
     return [Finding("pool-sessions", "pool", "ok", message, facts=facts)]
 
 
-def _identifiers(answer: Answer) -> list[str]:
+async def allocated(context: Context) -> list[str]:
+    """The identifiers of the sessions that are allocated; of a long list the first page."""
+    async with wire_of(context) as wire:
+        answer = await wire.get("listSessions")
+    if answer.response.is_error:
+        raise await refusal_of(context, answer)
     try:
         return sessions_of(answer.response).identifiers
     except ExecutionLost as error:

@@ -56,12 +56,18 @@ class Answer:
 
 
 class PoolWire:
-    """Calls a pool. None is repeated, and none raises for an HTTP status."""
+    """Calls a pool. None raises for an HTTP status, and none is repeated but for the shape of its body.
+
+    Attributes:
+        version: as set.
+        is_wrapped: whether executions are wanted in the shape of the first preview.
+    """
 
     def __init__(self, context: Context, client: httpx.AsyncClient) -> None:
         self._context, self._client = context, client
         self._endpoint = context.settings.pool_endpoint
         self.version = context.settings.pool_api_version
+        self.is_wrapped = False
 
     @property
     def listing_version(self) -> str:
@@ -72,9 +78,7 @@ class PoolWire:
         """Ask for something."""
         return await self._call("GET", path, {"api-version": version or self.listing_version, **query})
 
-    async def execute(
-        self, identifier: str, code: str, *, seconds: float = 30, wrapped: bool = False, **fields: object
-    ) -> Answer:
+    async def execute(self, identifier: str, code: str, *, seconds: float = 30, **fields: object) -> Answer:
         """Run code in the session; ``fields`` are added to the body, or replace what it has."""
         body = {
             "codeInputType": "Inline",
@@ -84,8 +88,15 @@ class PoolWire:
             **fields,
         }
         query = {"api-version": self.version, "identifier": identifier}
-        document = {"properties": body} if wrapped else body
-        return await self._call("POST", "executions", query, document, seconds + ANSWER_SECONDS)
+        wait = seconds + ANSWER_SECONDS
+        answer = await self._call("POST", "executions", query, self._shaped(body), wait)
+        if answer.status == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
+            self.is_wrapped = not self.is_wrapped
+            answer = await self._call("POST", "executions", query, self._shaped(body), wait)
+        return answer
+
+    def _shaped(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"properties": body} if self.is_wrapped else body
 
     async def delete(self, identifier: str) -> Answer:
         """Delete the session."""

@@ -34,6 +34,7 @@ OPEN_SECONDS = 15.0
 MOST_OF_A_MESSAGE = 300
 Right = Literal["Listen", "Send"]
 _CHECKS = {"Listen": "queue-receivable", "Send": "queue-sendable"}
+RIGHTS = frozenset(_CHECKS.values())
 _VERBS = {"Listen": "received from", "Send": "sent to"}
 _ROLES = {"Listen": "Azure Service Bus Data Receiver", "Send": "Azure Service Bus Data Sender"}
 _REFUSALS = (ServiceBusAuthenticationError, ServiceBusAuthorizationError, ClientAuthenticationError)
@@ -44,7 +45,7 @@ async def opened(context: Context, client: ServiceBusClient, entity: Entity) -> 
     wanted: tuple[tuple[Right, bool], ...] = (("Listen", entity.received), ("Send", entity.sent))
     opening = [_opened(context, client, entity, right) for right, is_wanted in wanted if is_wanted]
     found = {finding.check: finding for finding in await asyncio.gather(*opening)}
-    others = [finding for check, finding in found.items() if check not in _CHECKS.values()]
+    others = [finding for check, finding in found.items() if check not in RIGHTS]
     return others or list(found.values())  # what is not about a right hinders the other link, too
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.administration import open_administration
@@ -11,7 +13,7 @@ from worker.doctor.entities import entities_of
 from worker.doctor.namespace import namespace_of
 from worker.doctor.namespace_host import namespace_host
 from worker.doctor.queue_judging import Judge
-from worker.doctor.queue_links import opened
+from worker.doctor.queue_links import RIGHTS, opened
 from worker.doctor.sign_in import token_service_bus
 from worker.faults import ConfigurationFault, EntityMissing, ServiceFault
 from worker.servicebus import open_servicebus
@@ -41,7 +43,20 @@ async def queues(context: Context) -> list[Finding]:
                 return [*(finding for finding in links if finding.check not in failed), *read]
 
         found = await asyncio.gather(*map(looked_at, entities_of(settings)))
-    return [finding for findings in found for finding in findings]
+    return _told_once([finding for findings in found for finding in findings])
+
+
+def _told_once(found: list[Finding]) -> list[Finding]:
+    """Without refusals that one remedy mends: a key that is wrong is so for all links."""
+    refused = [each for each in found if each.check in RIGHTS and each.status == "failed"]
+    first = {each.remedy: each for each in reversed(refused)}
+    alike = Counter(each.remedy for each in refused)
+    return [_for_all(each, alike[each.remedy]) for each in found if first.get(each.remedy, each) is each]
+
+
+def _for_all(finding: Finding, links: int) -> Finding:
+    others = f" ({links} links are refused so)" if links > 1 else ""
+    return replace(finding, message=finding.message + others)
 
 
 async def _read(context: Context, administration: Administration, entity: Entity) -> list[Finding]:

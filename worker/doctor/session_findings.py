@@ -1,96 +1,27 @@
-"""What the answers about one session mean to the doctor."""
+"""What the doctor says of one session's life."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import secrets
-from contextlib import suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
-
+from worker.doctor.environment import pool_command
 from worker.doctor.finding import Finding
-from worker.doctor.pool_wire import NEWEST, refusal_of, wire_of
-from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault, ServiceFault
-from worker.session_answers import execution_of
+from worker.doctor.pool_wire import NEWEST
 
 if TYPE_CHECKING:
-    from worker.doctor.context import Context
     from worker.doctor.pool_wire import Answer
-    from worker.ran import Execution
     from worker.settings import WorkerSettings
 
-REMOVAL_SECONDS = 20.0
-_PYTHON = ("NameError", "Traceback")
-_STATE = (
-    "az containerapp sessionpool show --name POOL --resource-group GROUP --query properties.provisioningState"
-)
+COOLDOWN_TOLERANCE_SECONDS = 5.0
 
 
-def new_identifier() -> str:
-    """An identifier that nobody else has; workers do not take it for one of theirs."""
-    return f"doctor-{secrets.token_hex(16)}"
-
-
-async def removed(context: Context, session: str) -> None:
-    """Delete a session, if the pool lets it, in bounded time."""
-    with suppress(ServiceFault, TimeoutError):
-        async with asyncio.timeout(REMOVAL_SECONDS), wire_of(context) as wire:
-            await wire.delete(session)
-
-
-async def execution(context: Context, answer: Answer) -> Execution:
-    """What came of an execution that was to succeed.
-
-    Raises:
-        ServiceFault: it did not; what to do about it.
-    """
-    if answer.response.is_error:
-        raise await _refusal(context, answer)
-    try:
-        ran = execution_of(answer.response)
-    except ExecutionLost as error:
-        raise InfrastructureFault(
-            f"{error}: the answer is that of no session pool, or cut on its way"
-        ) from error
-    if any(word in ran.stderr for word in _PYTHON):
-        raise ConfigurationFault(
-            "the pool runs Python, not JavaScript",
-            "az containerapp sessionpool create --container-type NodeLTS …, and its endpoint in "
-            "JSWORKER_POOL_ENDPOINT",
-        )
-    if ran.outcome != "succeeded":
-        raise ConfigurationFault(
-            f"a program of one line did not run: {ran.outcome} {ran.stderr[:200]}", _STATE
-        )
-    return ran
-
-
-async def _refusal(context: Context, answer: Answer) -> ServiceFault:
-    if answer.status == httpx.codes.UNAUTHORIZED:  # with this very token the sessions were listed
-        return ConfigurationFault(
-            f"the session pool does not know the version {context.settings.pool_api_version} (401)",
-            f"export JSWORKER_POOL_API_VERSION={NEWEST}",
-        )
-    fault = await refusal_of(context, answer)
-    if not isinstance(fault, CapacityFault) and answer.status != httpx.codes.NOT_FOUND:
-        return fault
-    return ConfigurationFault(
-        f"the session pool is full ({answer.status}): there is no session to try anything in",
-        "Wait until the jobs that run have ended, or for the cooldown; or: az containerapp sessionpool "
-        "update --name POOL --resource-group GROUP --max-sessions NUMBER",
-    )
-
-
-def said_by(ran: Execution) -> dict[str, Any]:
-    """The line of JSON that a program of the doctor printed; empty if it printed something else."""
-    try:
-        document = json.loads(ran.stdout)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+def shape(*, is_wrapped: bool) -> list[Finding]:
+    """A warning, if executions are wanted in the old shape."""
+    if not is_wrapped:
+        return []
+    message = "the pool wants executions in the shape of the first preview; the worker finds out by itself"
+    remedy = f"Have the pool made anew, of the type NodeLTS, and use JSWORKER_POOL_API_VERSION={NEWEST}"
+    return [Finding("pool-body-shape", "pool", "warning", message, remedy)]
 
 
 def allocation(seconds: float, limit: float) -> list[Finding]:
@@ -105,14 +36,46 @@ def allocation(seconds: float, limit: float) -> list[Finding]:
     return [Finding("pool-allocation", "pool", "warning", message, remedy, facts)]
 
 
-def cooldown_of(answer: Answer) -> float | None:
-    """The seconds without use after which a session expires, by the pool's record of one; None if unsaid."""
-    document = answer.document()
-    try:
-        ends, used = (datetime.fromisoformat(str(document[name])) for name in ("expireAt", "lastAccessedAt"))
-        return (ends - used).total_seconds()
-    except (KeyError, ValueError, TypeError):
-        return None
+def egress(reached: object, endpoint: str) -> Finding:
+    """Whom programs get through to, as one of them said."""
+    if not isinstance(reached, list):
+        message = "the program that was to try the network said nothing"
+        return Finding("pool-egress", "pool", "unknown", message)
+    if not reached:
+        return Finding("pool-egress", "pool", "ok", "programs get through to nobody outside")
+    names = [str(name) for name in reached]
+    show = pool_command("", endpoint).partition(" --query")[0]
+    return Finding(
+        "pool-egress",
+        "pool",
+        "warning",
+        f"programs can connect to {', '.join(names)}: untrusted code can send out what it is given",
+        f"{show.replace(' show ', ' update ')} --network-status EgressDisabled",
+        {"reached": names},
+    )
+
+
+def cooldown(seconds: float | None, given: float) -> Finding:
+    """The pool's cooldown beside that of the settings."""
+    if seconds is None:
+        return Finding("pool-cooldown", "pool", "info", "the pool does not say when a session expires")
+    facts = {"cooldown_seconds": round(seconds), "setting_seconds": given}
+    if abs(seconds - given) <= COOLDOWN_TOLERANCE_SECONDS:
+        return Finding("pool-cooldown", "pool", "ok", f"the cooldown is {seconds:.0f} s", facts=facts)
+    message = f"the pool's cooldown is {seconds:.0f} s, and SESSION_COOLDOWN_SECONDS says {given:g}"
+    remedy = f"export JSWORKER_SESSION_COOLDOWN_SECONDS={seconds:.0f}"
+    return Finding("pool-cooldown", "pool", "warning", message, remedy, facts)
+
+
+def released(seconds: float, answer: Answer, *, is_gone: bool) -> Finding:
+    """How soon a session was gone that was deleted."""
+    facts = {"delete_seconds": round(answer.seconds, 3), "gone_seconds": round(seconds, 3)}
+    if is_gone:
+        message = f"a session is deleted, and gone from the pool's records, within {seconds:.1f} s"
+        return Finding("pool-release", "pool", "ok", message, facts=facts)
+    message = f"a deleted session is still there after {seconds:.0f} s"
+    remedy = "Set JSWORKER_MAX_SESSIONS lower than the pool's maximum, by the sessions on their way out"
+    return Finding("pool-release", "pool", "warning", message, remedy, facts)
 
 
 def undeletable(answer: Answer, settings: WorkerSettings) -> Finding:

@@ -11,7 +11,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from worker.blob_faults import code_of
 from worker.doctor.roles import BLOB_ROLE, account_of, container_scope, grant
 from worker.doctor.sign_in import STORAGE_SCOPE
-from worker.faults import ConfigurationFault, InfrastructureFault
+from worker.faults import ConfigurationFault, InfrastructureFault, ServiceFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DENIED = frozenset({401, 403})
 _NO_KEYS = "KeyBasedAuthenticationNotPermitted"
+_FIREWALL = "AuthorizationFailure"
 _NO_ROLE = "AuthorizationPermissionMismatch"
 
 
@@ -51,7 +52,7 @@ async def container_of(context: Context, name: str) -> AsyncIterator[ContainerCl
         try:
             yield service.get_container_client(name)
         except HttpResponseError as error:
-            raise await _refusal(context, service.url, name, error) from error
+            raise await refusal_of(context, service.url, name, error) from error
         except AzureError as error:
             raise InfrastructureFault(f"the storage account is out of reach: {error.message}") from error
 
@@ -75,7 +76,8 @@ def _client(settings: ClientSettings, context: Context | None) -> BlobServiceCli
         ) from error
 
 
-async def _refusal(context: Context, url: str, container: str, error: HttpResponseError) -> Exception:
+async def refusal_of(context: Context, url: str, container: str, error: HttpResponseError) -> ServiceFault:
+    """What the account refused, and what to do about it."""
     code = code_of(error)
     account = account_of(url)
     if isinstance(error, ResourceNotFoundError):
@@ -92,9 +94,15 @@ async def _refusal(context: Context, url: str, container: str, error: HttpRespon
             f"whoever signs in may not do this in the container {container!r} ({code}): the role is missing",
             await grant(context, BLOB_ROLE, STORAGE_SCOPE, container_scope(url, container)),
         )
+    if code == _FIREWALL:
+        return ConfigurationFault(
+            f"the account lets nobody in from this network ({code})",
+            f"az storage account network-rule add --account-name {account} --ip-address ADDRESS, or give "
+            "it a private endpoint in the worker's network",
+        )
     return ConfigurationFault(
-        f"the account lets nobody in from here ({code}): its firewall, or a token of another tenant",
-        f"az storage account network-rule add --account-name {account} --ip-address ADDRESS",
+        f"the account refuses the token ({code}): it is of another tenant, or this machine's clock is wrong",
+        "Sign in to the account's tenant: az login --tenant TENANT",
     )
 
 

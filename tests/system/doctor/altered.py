@@ -47,9 +47,14 @@ def leasing_twice(asked: Asked, answer: Answer) -> Answer:
     return answer
 
 
-def public(_asked: Asked, answer: Answer) -> Answer:
-    """Anybody may read blobs."""
-    return answer.having(**{"x-ms-blob-public-access": "blob"}) if answer.status == 200 else answer
+def public(container: str) -> Alter:
+    """Anybody may read the blobs of a container."""
+
+    def alter(asked: Asked, answer: Answer) -> Answer:
+        is_it = answer.status == 200 and asked.path.endswith(f"/{container}")
+        return answer.having(**{"x-ms-blob-public-access": "blob"}) if is_it else answer
+
+    return alter
 
 
 def throttled(_asked: Asked, _answer: Answer) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.system.doctor import altered
-from tests.system.doctor.stack import POOL, STORAGE, Hurt
+from tests.system.doctor.stack import BUS, POOL, STORAGE, Hurt
 
 if TYPE_CHECKING:
     from worker.doctor.finding import Part, Status
@@ -197,6 +197,22 @@ STORAGE_ILLS = {
         "storage account of Azure",
         Hurt(altered={STORAGE: altered.ignoring("if-match")}),
     ),
+    "the key is wrong": Ill(
+        "storage",
+        "storage-access",
+        "failed",
+        "refuses the key",
+        "show-connection-string",
+        Hurt(rewritten={STORAGE: (r"AccountKey=[^;]+", "AccountKey=d3Jvbmc=")}),
+    ),
+    "anybody can read code": Ill(
+        "storage",
+        "private-container",
+        "warning",
+        "'submissions' without signing in",
+        "--public-access off",
+        Hurt(altered={STORAGE: altered.public("submissions")}),
+    ),
     "what is appended is lost": Ill(
         "storage",
         "append-blob",
@@ -246,6 +262,14 @@ POOL_ILLS = {
     ),
     "it is down": Ill(
         "pool", "pool-host", "failed", "no connection", "firewall", Hurt({POOL: "http://127.0.0.1:9/p"})
+    ),
+    "its name is wrong": Ill(
+        "pool",
+        "pool-access",
+        "failed",
+        "no session pool at the endpoint",
+        "poolManagementEndpoint",
+        Hurt(rewritten={POOL: (r"sessionPools/local", "sessionPools/other")}),
     ),
     "the token is wrong": Ill(
         "pool",
@@ -331,6 +355,64 @@ POOL_ILLS = {
     ),
 }
 
+BUS_ILLS = {
+    "nothing listens": Ill(
+        "service-bus",
+        "namespace-host",
+        "failed",
+        "no connection",
+        "firewall",
+        Hurt(rewritten={BUS: (r"127\.0\.0\.1:\d+", "127.0.0.1:9")}),
+    ),
+    "it is no Service Bus": Ill(
+        "service-bus",
+        "namespace-host",
+        "failed",
+        "does not answer as Service Bus",
+        "name of the namespace",
+        Hurt(leading={BUS: STORAGE}),
+    ),
+    "the key is wrong": Ill(
+        "service-bus",
+        "queue-receivable",
+        "failed",
+        "may not be received from",
+        "RootManageSharedAccessKey",
+        Hurt(rewritten={BUS: (r"SharedAccessKey=[^;]+", "SharedAccessKey=d3Jvbmc=")}),
+    ),
+    "the queue is missing": Ill(
+        "service-bus", "queue-exists", "failed", "'work'", "Declare the queue 'work'", _set(QUEUE="work")
+    ),
+    "the lock is short": Ill(
+        "service-bus", "lock-duration", "failed", "lasts 5 s", "PT1M", _set(QUEUE="hasty")
+    ),
+    "deliveries are few": Ill(
+        "service-bus", "delivery-count", "failed", "after 3 deliveries", "to 20", _set(QUEUE="impatient")
+    ),
+    "deliveries are few beside the attempts": Ill(
+        "service-bus", "delivery-count", "warning", "after 20 deliveries", "to 39", _set(MAX_ATTEMPTS="30")
+    ),
+    "expired messages are dropped": Ill(
+        "service-bus",
+        "dead-lettering-on-expiration",
+        "warning",
+        "no result",
+        "to true",
+        _set(QUEUE="forgetful"),
+    ),
+    "messages live for a minute": Ill(
+        "service-bus", "time-to-live", "failed", "live 60 s", "P14D", _set(QUEUE="brief")
+    ),
+    "duplicates are not detected": Ill(
+        "service-bus",
+        "duplicate-detection",
+        "warning",
+        "comes twice",
+        "Declare the queue 'repeating'",
+        _set(QUEUE="repeating"),
+    ),
+}
+
 CLOCK_ILLS = {
     "the clock is a minute behind": Ill(
         "clock",
@@ -354,6 +436,7 @@ ILLS = {
     f"{part}: {name}": ill
     for part, ills in {
         "settings": SETTINGS,
+        "service-bus": BUS_ILLS,
         "storage": STORAGE_ILLS,
         "pool": POOL_ILLS,
         "clock": CLOCK_ILLS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.system.doctor.proxy import proxied
-from tests.system.worker.services import eventually
+from tests.system.worker.services import Services, eventually
 from worker.doctor.checks import checks
 from worker.doctor.context import Lines
 from worker.doctor.diagnosis import diagnose
@@ -40,11 +40,13 @@ class Stack:
         environment: the settings that it is used with.
         faults: the file that says what goes wrong.
         logs: the folder of the services' logs.
+        services: to look at it otherwise.
     """
 
     environment: dict[str, str]
     faults: Path
     logs: Path
+    services: Services
     wrong: dict[str, Any] = field(default_factory=dict)
 
     def have(self, wrong: Mapping[str, Any]) -> None:
@@ -57,6 +59,17 @@ class Stack:
         for role, count in before.items():
             eventually(lambda role=role, count=count: self._changes(role) > count, 5)  # type: ignore[misc]
 
+    def left_behind(self) -> list[str]:
+        """Sessions and blobs that the doctor has made and not removed, but those that could not be."""
+        blobs = self.services.blobs.get_container_client("results").list_blob_names(
+            name_starts_with="_doctor"
+        )
+        sessions = self.services.sessions()
+        if "delete_refused" in self.wrong.get("pool", {}):
+            self.have({})
+            sessions = [session for session in sessions if not self.services.delete_session(session)]
+        return [*blobs, *sessions]
+
     def _changes(self, role: str) -> int:
         return (self.logs / f"{role}.log").read_text().count('"faults_changed"')
 
@@ -68,12 +81,16 @@ class Hurt:
     Attributes:
         settings: those that are other than they should be; None for one that is missing.
         faults: of the stack, by service.
+        rewritten: what in a setting is replaced, as a pattern, and by what.
+        leading: settings whose port is that of another one, by their names.
         altered: how answers are changed of the service that a setting leads to.
         lines: what is still well.
     """
 
     settings: Mapping[str, str | None] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
+    rewritten: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    leading: Mapping[str, str] = field(default_factory=dict)
     altered: Mapping[str, Alter] = field(default_factory=dict)
     lines: Lines = LINES
 
@@ -84,6 +101,10 @@ async def examined(
     """What the doctor finds in a stack that is hurt so."""
     stack.have(hurt.faults)
     environment: dict[str, str | None] = {**stack.environment, **hurt.settings}
+    for name, (pattern, other) in hurt.rewritten.items():
+        environment[name] = re.sub(pattern, other, stack.environment[name])
+    for name, other in hurt.leading.items():
+        environment[name] = _PORT.sub(str(_port(stack.environment[other])), stack.environment[name])
     async with AsyncExitStack() as opened:
         for name, alter in hurt.altered.items():
             port = await opened.enter_async_context(proxied(_port(stack.environment[name]), alter))

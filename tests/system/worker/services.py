@@ -110,13 +110,21 @@ class Services:
 
     def sessions(self) -> list[str]:
         """The identifiers of the pool's allocated sessions."""
-        answer = httpx.get(
-            f"{self.environment['JSWORKER_POOL_ENDPOINT']}/listSessions",
-            params={"api-version": API_VERSION},
+        listed = self._pool("GET", "listSessions").raise_for_status()
+        return [session["identifier"] for session in listed.json()["sessions"]]
+
+    def delete_session(self, identifier: str) -> bool:
+        """Delete a session; whether it was there."""
+        return self._pool("DELETE", "session", identifier=identifier).is_success
+
+    def _pool(self, method: str, path: str, **query: str) -> httpx.Response:
+        return httpx.request(
+            method,
+            f"{self.environment['JSWORKER_POOL_ENDPOINT']}/{path}",
+            params={"api-version": API_VERSION, **query},
             headers={"Authorization": f"Bearer {self.environment['JSWORKER_POOL_TOKEN']}"},
             timeout=30,
         )
-        return [session["identifier"] for session in answer.raise_for_status().json()["sessions"]]
 
     def close(self) -> None:
         self.blobs.close()
