@@ -37,7 +37,7 @@ param schedulesFile string = loadTextContent('config/schedules.yaml')
 var tags = { 'azd-env-name': environmentName }
 var replicas = poolSessions / sessionsPerReplica
 var shutdownGraceSeconds = 240 // the longest program may end: a replica that is not needed cuts none short
-var configuration = '/etc/jsworker'
+var folder = '/etc/jsworker'
 var horizonSeconds = 900 // runs are put into the queue so far ahead, three times as far as from one look to the next
 var hasWebhooks = !empty(webhookHosts)
 
@@ -67,7 +67,7 @@ var services = [
   { name: 'JSWORKER_STORAGE_ACCOUNT_URL', value: storageUrl }
 ]
 var routing = [
-  { name: 'JSWORKER_ROUTES', value: '${configuration}/routes.yaml' }
+  { name: 'JSWORKER_ROUTES', value: '${folder}/routes.yaml' }
   { name: 'JSWORKER_CODE_CONTAINERS', value: 'submissions,inputs,incoming' }
 ]
 var posting = [
@@ -86,12 +86,12 @@ var settings = [
   { name: 'JSWORKER_AZURE_MONITOR', value: insights.properties.ConnectionString }
   { name: 'JSWORKER_HEALTH_PORT', value: '8080' }
 ]
-var routesSecret = { name: 'routes', value: routesFile }
+var routesSecret = { name: 'routes-file', value: routesFile }
 var webhooksSecret = { name: 'webhook-secret', value: webhookSecret }
 var routesVolume = {
   name: 'configuration'
   storageType: 'Secret'
-  secrets: [{ secretRef: 'routes', path: 'routes.yaml' }]
+  secrets: [{ secretRef: 'routes-file', path: 'routes.yaml' }]
 }
 
 var jobsRule = {
@@ -119,7 +119,7 @@ var webhooksRule = {
   }
 }
 
-resource worker 'Microsoft.App/containerApps@2025-07-01' = {
+resource app 'Microsoft.App/containerApps@2025-07-01' = {
   name: workerAppName
   location: location
   tags: union(tags, { 'azd-service-name': 'worker' })
@@ -178,7 +178,7 @@ resource worker 'Microsoft.App/containerApps@2025-07-01' = {
               timeoutSeconds: 5
             }
           ]
-          volumeMounts: incoming ? [{ volumeName: 'configuration', mountPath: configuration }] : []
+          volumeMounts: incoming ? [{ volumeName: 'configuration', mountPath: folder }] : []
         }
       ]
       volumes: incoming ? [routesVolume] : []
@@ -191,11 +191,11 @@ resource worker 'Microsoft.App/containerApps@2025-07-01' = {
   }
 }
 
-resource scheduler 'Microsoft.App/jobs@2025-07-01' = if (schedules) {
+resource supply 'Microsoft.App/jobs@2025-07-01' = if (schedules) {
   name: 'scheduler-${uniqueString(resourceGroup().id)}'
   location: location
   tags: tags
-  dependsOn: [worker] // azd takes the first of the two for the service
+  dependsOn: [app] // azd takes the first of the two for the service
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: {
@@ -222,27 +222,27 @@ resource scheduler 'Microsoft.App/jobs@2025-07-01' = if (schedules) {
       registries: [
         { server: registryEndpoint, identity: platform.id }
       ]
-      secrets: [{ name: 'schedules', value: schedulesFile }]
+      secrets: [{ name: 'schedules-file', value: schedulesFile }]
     }
     template: {
       containers: [
         {
           name: 'scheduler'
           image: workerImage
-          args: ['schedule', 'sync', '${configuration}/schedules.yaml', '--horizon', string(horizonSeconds)]
+          args: ['schedule', 'sync', '${folder}/schedules.yaml', '--horizon', string(horizonSeconds)]
           env: concat(services, [{ name: 'AZURE_CLIENT_ID', value: schedulerIdentity.properties.clientId }])
           resources: {
             cpu: json('0.25')
             memory: '0.5Gi'
           }
-          volumeMounts: [{ volumeName: 'configuration', mountPath: configuration }]
+          volumeMounts: [{ volumeName: 'configuration', mountPath: folder }]
         }
       ]
       volumes: [
         {
           name: 'configuration'
           storageType: 'Secret'
-          secrets: [{ secretRef: 'schedules', path: 'schedules.yaml' }]
+          secrets: [{ secretRef: 'schedules-file', path: 'schedules.yaml' }]
         }
       ]
     }

@@ -21,47 +21,46 @@ var busReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0' // Azure Service Bus Da
 var busSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39' // Azure Service Bus Data Sender
 var sessionExecutor = '0fb8eba5-a2bb-4abe-b1c1-49dfad359bb0' // Azure ContainerApps Session Executor
 
-// people and groups, of whom only the id is known; identities are told as such, since a new one may not be
-// known everywhere yet when it gets its role
-var submitters = concat(
-  [{ who: submitterId, type: 'ServicePrincipal' }],
-  empty(submitterPrincipalId) ? [] : [{ who: submitterPrincipalId }]
-)
-var readers = concat(
-  [{ who: readerId, type: 'ServicePrincipal' }],
-  empty(readerPrincipalId) ? [] : [{ who: readerPrincipalId }]
-)
-var submittersContribute = map(submitters, one => union(one, { role: blobContributor }))
+// A new identity may not be known everywhere yet when it gets its role: its type says that it is there. Of people
+// and groups only the id is known.
+var submitter = { who: submitterId, type: 'ServicePrincipal' }
+var reader = { who: readerId, type: 'ServicePrincipal' }
+var submittingPeople = empty(submitterPrincipalId) ? [] : [{ who: submitterPrincipalId, type: null }]
+var readingPeople = empty(readerPrincipalId) ? [] : [{ who: readerPrincipalId, type: null }]
 
-var onJobs = concat(
-  [
-    { who: workerId, type: 'ServicePrincipal', role: busReceiver }
-    { who: workerId, type: 'ServicePrincipal', role: busSender }
-    { who: schedulerId, type: 'ServicePrincipal', role: busReceiver } // looks at what is scheduled
-    { who: schedulerId, type: 'ServicePrincipal', role: busSender }
-    { who: platformId, type: 'ServicePrincipal', role: busOwner } // scaling asks for the length: a management call
-  ],
-  map(submitters, one => union(one, { role: busSender }))
-)
+var submitters = concat([submitter], submittingPeople)
+var submittersSend = [for one in submitters: union(one, { role: busSender })]
+var submittersContribute = [for one in submitters: union(one, { role: blobContributor })]
+var readersRead = [for one in concat([reader], readingPeople): union(one, { role: blobReader })]
+
+var ofJobs = [
+  { who: workerId, type: 'ServicePrincipal', role: busReceiver }
+  { who: workerId, type: 'ServicePrincipal', role: busSender }
+  { who: schedulerId, type: 'ServicePrincipal', role: busReceiver } // looks at what is scheduled
+  { who: schedulerId, type: 'ServicePrincipal', role: busSender }
+  { who: platformId, type: 'ServicePrincipal', role: busOwner } // scaling asks for the length: a management call
+]
+var onJobs = concat(ofJobs, submittersSend)
 var onWebhooks = [
   { who: workerId, type: 'ServicePrincipal', role: busReceiver }
   { who: workerId, type: 'ServicePrincipal', role: busSender }
   { who: platformId, type: 'ServicePrincipal', role: busOwner }
 ]
 var onEvents = [{ who: workerId, type: 'ServicePrincipal', role: busSender }]
-var onSubmissions = concat([{ who: workerId, type: 'ServicePrincipal', role: blobReader }], submittersContribute)
+
+var ofSubmissions = [{ who: workerId, type: 'ServicePrincipal', role: blobReader }]
+var onSubmissions = concat(ofSubmissions, submittersContribute)
 // the worker puts parts of jobs here that a message has no room for
-var onInputs = concat([{ who: workerId, type: 'ServicePrincipal', role: blobContributor }], submittersContribute)
+var ofInputs = [{ who: workerId, type: 'ServicePrincipal', role: blobContributor }]
+var onInputs = concat(ofInputs, submittersContribute)
 var onIncoming = [{ who: workerId, type: 'ServicePrincipal', role: blobReader }]
+var ofResults = [
+  { who: workerId, type: 'ServicePrincipal', role: blobContributor }
+  { who: schedulerId, type: 'ServicePrincipal', role: blobReader } // which runs have ended
+]
 // submitters write manifests, cancellations and the results of what cannot be used
-var onResults = concat(
-  [
-    { who: workerId, type: 'ServicePrincipal', role: blobContributor }
-    { who: schedulerId, type: 'ServicePrincipal', role: blobReader } // which runs have ended
-  ],
-  submittersContribute,
-  map(readers, one => union(one, { role: blobReader }))
-)
+var onResults = concat(ofResults, submittersContribute, readersRead)
+
 var onPool = [{ who: workerId, type: 'ServicePrincipal', role: sessionExecutor }]
 var onRegistry = [{ who: platformId, type: 'ServicePrincipal', role: acrPull }]
 
@@ -117,7 +116,7 @@ resource pool 'Microsoft.App/sessionPools@2025-07-01' existing = {
   name: poolName
 }
 
-resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' existing = {
+resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' existing = {
   name: registryName
 }
 
@@ -127,7 +126,7 @@ resource jobsGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(jobs.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -139,7 +138,7 @@ resource webhooksGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(webhooks.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -151,7 +150,7 @@ resource eventsGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(events.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -163,7 +162,7 @@ resource submissionsGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     name: guid(submissions.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -175,7 +174,7 @@ resource inputsGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(inputs.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -187,7 +186,7 @@ resource incomingGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(incoming.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -199,7 +198,7 @@ resource resultsGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(results.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -211,7 +210,7 @@ resource poolGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(pool.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }
@@ -223,7 +222,7 @@ resource registryGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(registry.id, grant.who, grant.role)
     properties: {
       principalId: grant.who
-      principalType: grant.?type
+      principalType: grant.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', grant.role)
     }
   }

@@ -4,7 +4,10 @@ param tags object
 param suffix string
 param workspaceId string
 
-resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = {
+resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' = {
+  // checkov:skip=CKV_AZURE_139: private access needs the Premium tier and a network; pulling needs a role all the same
+  // checkov:skip=CKV_AZURE_163: scanning is Defender's, which is a matter of the subscription and not of a registry
+  // checkov:skip=CKV_AZURE_166: quarantine needs the Premium tier
   name: 'cr${suffix}'
   location: location
   tags: tags

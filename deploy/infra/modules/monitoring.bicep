@@ -12,6 +12,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
       name: 'PerGB2018'
     }
     retentionInDays: 30
+    publicNetworkAccessForIngestion: 'Enabled'
+    publicNetworkAccessForQuery: 'Enabled'
     features: {
       disableLocalAuth: true
       enableLogAccessUsingOnlyResourcePermissions: true
