@@ -33,7 +33,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """All of them, by ``type@version``."""
     return {
         key: schema
-        for path in sorted(SCHEMAS.glob("*.json"))
+        for path in sorted(SCHEMAS.glob("Microsoft.*.json"))
         for key, schema in json.loads(path.read_text())["types"].items()
     }
 
