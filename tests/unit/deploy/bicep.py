@@ -1,8 +1,8 @@
 """Bicep files as values: what a file would deploy, given values for its parameters.
 
-The compiler is not to be had as a package, so the tests work with a parser and evaluate what these files use of
-the language. What only Azure knows (ids, keys, addresses) stays ``UNKNOWN``. The parser does not tell a name from
-a text: a text that is a declared name counts as the name.
+The compiler is not to be had as a package, so the tests work with a parser and evaluate what these files use
+of the language. What only Azure knows (ids, keys, addresses) stays ``Unknown``. The parser does not tell a
+name from a text: a text that is a declared name counts as the name.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pycep import BicepParser  # type: ignore[attr-defined] # it exports it without saying so
+from pycep import BicepParser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 INFRA = DEPLOY / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
+Node: TypeAlias = Any  # a part of a parsed file
+Value: TypeAlias = Any  # what it comes to: a text, number, list, object, ``None`` or ``Unknown``
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,24 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "concat": lambda *lists: list(chain(*lists)),
+    "empty": lambda value: not value,
+    "json": float,  # of numbers with a point, which the language has no other way to write
+    "min": min,
+    "range": lambda start, count: list(range(start, start + count)),
+    "skip": lambda values, count: values[count:],
+    "split": lambda text, separator: text.split(separator),
+    "string": str,
+    "subscription_resource_id": lambda *names: "/".join(names),
+    "take": lambda values, count: values[:count],
+    "union": lambda first, second: first | second,
+}
+OPERATORS: dict[str, Callable[..., Value]] = {
+    "divide": lambda dividend, divisor: dividend // divisor,
+    "multiply": lambda first, second: first * second,
+    "not": lambda value: not value,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +66,7 @@ class Resource:
     type: str
     version: str
     existing: bool
-    config: dict[str, Any]
+    config: dict[str, Value]
 
 
 @dataclass(frozen=True)
@@ -50,17 +74,17 @@ class Bicep:
     """A parsed file."""
 
     path: Path
-    parsed: dict[str, dict[str, Any]]
+    parsed: dict[str, dict[str, Node]]
 
     @property
     def text(self) -> str:
         return self.path.read_text()
 
-    def part(self, name: str) -> dict[str, Any]:
+    def part(self, name: str) -> dict[str, Node]:
         """Of ``parameters``, ``variables``, ``resources``, ``modules`` or ``outputs``, all by their names."""
         return self.parsed.get(name, {})
 
-    def given(self, values: dict[str, Any]) -> Scope:
+    def given(self, values: dict[str, Value]) -> Scope:
         """The names of this file, with these values of parameters in place of their defaults."""
         return Scope(self, dict(values))
 
@@ -74,7 +98,8 @@ class Bicep:
 def bicep(name: str) -> Bicep:
     """A file below ``deploy/infra``, by its path without the suffix."""
     path = INFRA / f"{name}.bicep"
-    return Bicep(path, BicepParser().parse(text=path.read_text()))
+    parsed: Node = BicepParser().parse(text=path.read_text())
+    return Bicep(path, parsed)
 
 
 @dataclass
@@ -82,23 +107,23 @@ class Scope:
     """Evaluates expressions of a file."""
 
     file: Bicep
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
 
     def resources(self) -> list[Resource]:
         """All that the file has, conditions and loops carried out."""
-        found = []
-        for symbol, one in self.file.part("resources").items():
-            for config in self._instances(one["config"]):
-                found.append(Resource(symbol, one["type"], one["api_version"], one["existing"], config))
-        return found
+        return [
+            Resource(symbol, one["type"], one["api_version"], one["existing"], config)
+            for symbol, one in self.file.part("resources").items()
+            for config in self._instances(one["config"])
+        ]
 
-    def resource(self, symbol: str) -> dict[str, Any]:
+    def resource(self, symbol: str) -> dict[str, Value]:
         """The configuration of the one that is called so."""
         (found,) = [one.config for one in self.resources() if one.symbol == symbol]
         return found
 
-    def name(self, name: str) -> Any:
-        """The value of a parameter or variable."""
+    def name(self, name: str) -> Value:
+        """The value of what is declared."""
         if name in self.values:
             return self.values[name]
         if name in self.file.part("variables"):
@@ -108,7 +133,7 @@ class Scope:
         default = self.file.part("parameters").get(name, {}).get("default")
         return UNKNOWN if default is None else self.value(default)
 
-    def value(self, node: Any) -> Any:
+    def value(self, node: Node) -> Value:
         """The value of an expression."""
         match node:
             case {"function": {"type": name, "parameters": parameters}}:
@@ -117,15 +142,18 @@ class Scope:
                 return self._operation(name, list(operands.values()))
             case {"loop_type": _}:
                 return self._instances(node)
-            case dict():
-                return {self._key(key.strip("'")): self.value(one) for key, one in node.items()}
-            case list():
-                return [self.value(one) for one in node]
-            case str():
-                return self.name(node) if self._is_declared(node) else self._text(node)
+        return self._literal(node)
+
+    def _literal(self, node: Node) -> Value:
+        if isinstance(node, dict):
+            return {self._key(key.strip("'")): self.value(one) for key, one in node.items()}
+        if isinstance(node, list):
+            return [self.value(one) for one in node]
+        if isinstance(node, str):
+            return self.name(node) if self._is_declared(node) else self._text(node)
         return node
 
-    def _instances(self, node: Any) -> list[Any]:
+    def _instances(self, node: Node) -> list[Value]:
         match node:
             case {"loop_type": {"detail": {"item_name": item, "array_name": array}}, "config": config}:
                 inner = [Scope(self.file, {**self.values, item: one}) for one in self.value(array)]
@@ -142,7 +170,7 @@ class Scope:
         known = self._text(text)
         return text if isinstance(known, Unknown) else str(known)
 
-    def _text(self, text: str) -> Any:
+    def _text(self, text: str) -> Value:
         """A text with the values of the names in it."""
         values = {name: self.name(name) for name in re.findall(r"\$\{(\w+)\}", text)}
         if any(isinstance(value, Unknown) for value in values.values()):
@@ -151,65 +179,31 @@ class Scope:
             text = text.replace(f"${{{name}}}", str(value))
         return UNKNOWN if "${" in text else text
 
-    def _operation(self, name: str, operands: list[Any]) -> Any:
+    def _operation(self, name: str, operands: list[Node]) -> Value:
         if name == "conditional":
             condition, yes, no = operands
             return self.value(yes if self.value(condition) else no)
         if name == "property_accessor":
             return self._property(self.value(operands[0]), operands[1])
-        known = [self.value(one) for one in operands]
-        if any(isinstance(one, Unknown) for one in known):
-            return UNKNOWN
-        match name, known:
-            case "not", [value]:
-                return not value
-            case "divide", [dividend, divisor]:
-                return dividend // divisor
-            case "multiply", [first, second]:
-                return first * second
-        return UNKNOWN
+        return _called(OPERATORS.get(name), [self.value(one) for one in operands])
 
-    def _property(self, value: Any, names: Any) -> Any:
+    def _property(self, value: Value, names: Node) -> Value:
+        match names:
+            case {"operator": {"operands": {"operand_1": first, "operand_2": rest}}}:
+                return self._property(self._property(value, first), rest)
         if isinstance(names, str) and isinstance(value, dict):
             return value.get(names)
         if isinstance(names, str) and isinstance(value, Unknown) and value.what:
             return Unknown(f"{value.what}.{names}")
         return UNKNOWN
 
-    def _call(self, name: str, arguments: list[Any]) -> Any:
-        if name == "map":
-            lists, function = arguments
-            variable, expression = function["detail"]["var_1"], function["detail"]["expression"]
-            inner = [Scope(self.file, {**self.values, variable: one}) for one in self.value(lists)]
-            return [scope.value(expression) for scope in inner]
+    def _call(self, name: str, arguments: list[Node]) -> Value:
         if name == "load_text_content":
             return (self.file.path.parent / arguments[0]).read_text()
-        known = [self.value(one) for one in arguments]
-        return UNKNOWN if any(isinstance(one, Unknown) for one in known) else _called(name, known)
+        return _called(FUNCTIONS.get(name), [self.value(one) for one in arguments])
 
 
-def _called(name: str, known: list[Any]) -> Any:  # noqa: PLR0911 - one for each function
-    match name, known:
-        case "concat", lists:
-            return [one for each in lists for one in each]
-        case "union", objects:
-            return {key: value for each in objects for key, value in each.items()}
-        case "split", [text, separator]:
-            return text.split(separator)
-        case "range", [start, count]:
-            return list(range(start, start + count))
-        case "skip", [values, count]:
-            return values[count:]
-        case "take", [values, count]:
-            return values[:count]
-        case "empty", [value]:
-            return not value
-        case "min", numbers:
-            return min(numbers)
-        case "string", [value]:
-            return str(value)
-        case "json", [text]:
-            return float(text)
-        case "subscription_resource_id", names:
-            return "/".join(names)
-    return UNKNOWN
+def _called(function: Callable[..., Value] | None, known: list[Value]) -> Value:
+    if function is None or any(isinstance(one, Unknown) for one in known):
+        return UNKNOWN
+    return function(*known)

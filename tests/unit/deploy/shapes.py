@@ -1,7 +1,7 @@
 """Whether a resource's configuration is one that its type takes.
 
-The schemas in ``schemas/`` are cut down to what these files use; ``{}`` stands for a part that nothing here sets.
-A list of values is what the service published last; ``open`` are those that it takes without having listed them.
+The schemas in ``schemas/`` are cut down to what these files use; ``{}`` stands for a part that nothing here
+sets. A list of values has those that are published; ``open`` are others that the service is known to take.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.deploy.bicep import Unknown
+from tests.unit.deploy.bicep import Unknown, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     return list(_of({key: one for key, one in config.items() if key not in OF_BICEP}, schema, ""))
 
 
-def _of(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+def _of(value: Value, schema: dict[str, Any], where: str) -> Iterator[str]:
     if isinstance(value, Unknown) or value is None:
         return
     if schema.get("readOnly"):
@@ -56,7 +56,7 @@ def _of(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
         yield from _typed(value, schema, where)
 
 
-def _typed(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+def _typed(value: Value, schema: dict[str, Any], where: str) -> Iterator[str]:
     kind = TYPES[schema["type"]]
     if not isinstance(value, kind) or (isinstance(value, bool) and schema["type"] != "boolean"):
         yield f"{where}: {value!r} is no {schema['type']}"
