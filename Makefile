@@ -8,7 +8,7 @@ PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
-.PHONY: help setup demo test check bench chaos simulate corpus lock clean
+.PHONY: help setup demo test check bench chaos simulate corpus scan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -51,8 +51,11 @@ corpus: setup ## run programs with known outcomes: make corpus DIR=...
 	@test -n "$(DIR)" || { echo "usage: make corpus DIR=<folder of .jsonl files>" >&2; exit 2; }
 	@$(PYTHON) -m tests.corpus $(DIR) $(ARGS)
 
+scan: ## look for insecure settings in deploy/infra and the Dockerfile (checkov)
+	@bash deploy/setup/scan.sh $(VENV)-scan
+
 lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh
 
 clean: ## remove what setup and the local stack have made
-	@rm -rf $(VENV) $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-scan $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis

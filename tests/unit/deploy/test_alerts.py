@@ -1,0 +1,78 @@
+"""What calls somebody, and for what."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.unit.deploy.bicep import INFRA
+from tests.unit.deploy.deployment import deployed
+
+METRICS = {  # and the values of their attributes that queries go by
+    "jsworker.jobs",
+    "jsworker.job.duration",
+    "jsworker.phase.duration",
+    "jsworker.settlements",
+    "jsworker.attempts.lost",
+    "jsworker.capacity.waits",
+    "jsworker.lock.renewals",
+    "jsworker.calls",
+    "jsworker.call.duration",
+    "jsworker.slots",
+    "jsworker.permits",
+    "jsworker.sessions",
+    "jsworker.queue.oldest.age",
+    "jsworker.ready",
+    "jsworker.breaker.open",
+}
+ALERTS = {
+    "dead-letters",
+    "oldest-message",
+    "no-progress",
+    "no-worker",
+    "infrastructure-failures",
+    "pool-full",
+}
+
+
+def queries() -> dict[str, str]:
+    """Those of the alerts and of the workbook, by names."""
+    rules = [one.config for one in deployed("modules/alerts").resources() if one.symbol == "logAlerts"]
+    found = {one["name"]: one["properties"]["criteria"]["allOf"][0]["query"] for one in rules}
+    book = json.loads((INFRA / "workbook.json").read_text())
+    return found | {one["name"]: one["content"]["query"] for one in book["items"] if one["type"] == 3}
+
+
+def test_the_alerts_are_those_that_the_documentation_tells_of() -> None:
+    alerts = [one for one in deployed("modules/alerts").resources() if one.symbol != "people"]
+    assert {one.config["name"] for one in alerts} == ALERTS
+
+
+def test_queries_ask_for_metrics_that_there_are() -> None:
+    asked = {name for query in queries().values() for name in re.findall(r"'(jsworker\.[\w.]+)'", query)}
+    assert asked
+    assert asked <= METRICS
+
+
+def test_a_query_begins_with_a_table_and_has_no_open_bracket() -> None:
+    for name, query in queries().items():
+        assert re.match(r"\s*(AppMetrics|AzureMetrics|ContainerAppConsoleLogs)\n", query), name
+        assert query.count("(") == query.count(")"), name
+
+
+def test_each_queue_has_an_alert_of_its_own_for_dead_letters() -> None:
+    (alert,) = [one.config for one in deployed("modules/alerts").resources() if one.symbol == "deadLetters"]
+    (criterion,) = alert["properties"]["criteria"]["allOf"]
+    assert criterion["dimensions"] == [
+        {"name": "EntityName", "operator": "Include", "values": ["jobs", "webhooks"]}
+    ]
+
+
+def test_somebody_is_told_if_there_is_somebody_to_tell() -> None:
+    for email, told in (("operator@example.com", 1), ("", 0)):
+        made = deployed("modules/alerts", alertEmail=email).resources()
+        (dead,) = [one.config["properties"] for one in made if one.symbol == "deadLetters"]
+        logs = [one.config["properties"] for one in made if one.symbol == "logAlerts"]
+        assert len(dead["actions"]) == told
+        assert {len(one["actions"]["actionGroups"]) for one in logs} == {told}
+        assert len([one for one in made if one.symbol == "people"]) == told
