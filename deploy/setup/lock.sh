@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, build.txt for making its wheel,
-# dev.txt for everything.
+# dev.txt for everything, az.txt for the Azure CLI that `make check-az` asks.
 set -euo pipefail
 python=.venv/bin/python
 inputs=$(mktemp -d)
@@ -31,6 +31,8 @@ mkdir -p deploy/locks
 requirements project telemetry >"$inputs/run.in"
 requirements build >"$inputs/build.in"
 requirements project telemetry local dev lock >"$inputs/dev.in"
+requirements az >"$inputs/az.in"
 lock deploy/locks/run.txt "$inputs/run.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
+lock deploy/locks/az.txt "$inputs/az.in"
