@@ -8,7 +8,7 @@ source "$(dirname "$0")/settings.sh"
 az extension add --name containerapp --allow-preview true --upgrade --yes
 
 for provider in Microsoft.App Microsoft.ServiceBus Microsoft.Storage Microsoft.ManagedIdentity \
-  Microsoft.ContainerRegistry Microsoft.OperationalInsights; do
+  Microsoft.ContainerRegistry Microsoft.OperationalInsights Microsoft.Insights; do
   az provider register --namespace "$provider" --wait
 done
 

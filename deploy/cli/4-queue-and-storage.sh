@@ -11,7 +11,7 @@ for queue in "$QUEUE" webhooks; do # the second for events on their way to webho
   az servicebus queue create --name "$queue" --namespace-name "$NAMESPACE" --resource-group "$RESOURCE_GROUP" \
     --lock-duration PT1M --max-delivery-count 20 --default-message-time-to-live P14D \
     --enable-dead-lettering-on-message-expiration true \
-    --enable-duplicate-detection true --duplicate-detection-history-time-window PT1H --output none
+    --enable-duplicate-detection true --duplicate-detection-history-time-window PT30M --output none
 done
 
 az storage account create --name "$STORAGE_ACCOUNT" --resource-group "$RESOURCE_GROUP" --location "$LOCATION" \

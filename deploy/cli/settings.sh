@@ -11,7 +11,8 @@
 : "${IMAGE_TAG:=latest}"          # of the worker's image; another tag for each version lets you go back
 
 : "${SESSION_POOL:=jsworker-pool}"
-: "${IDENTITY:=jsworker-worker}"
+: "${WORKER_IDENTITY:=jsworker-worker}"       # what the worker signs in as
+: "${PLATFORM_IDENTITY:=jsworker-platform}"   # what Container Apps pulls the image and counts messages as
 : "${ENVIRONMENT:=jsworker-environment}"
 : "${WORKSPACE:=jsworker-logs}"
 : "${WORKER_APP:=jsworker-worker}"
@@ -30,10 +31,11 @@ POOL_ID=$providers/Microsoft.App/sessionPools/$SESSION_POOL
 QUEUES_ID=$providers/Microsoft.ServiceBus/namespaces/$NAMESPACE/queues
 CONTAINERS_ID=$providers/Microsoft.Storage/storageAccounts/$STORAGE_ACCOUNT/blobServices/default/containers
 REGISTRY_ID=$providers/Microsoft.ContainerRegistry/registries/$REGISTRY
+ENVIRONMENT_ID=$providers/Microsoft.App/managedEnvironments/$ENVIRONMENT
 
 allow() { # ROLE ON_WHAT WHOM User|ServicePrincipal: gives a role; who has it already keeps it
   az role assignment create --role "$1" --scope "$2" --assignee-object-id "$3" --assignee-principal-type "$4" \
     --output none
 }
 
-export POOL_ID QUEUES_ID CONTAINERS_ID REGISTRY_ID
+export POOL_ID QUEUES_ID CONTAINERS_ID REGISTRY_ID ENVIRONMENT_ID

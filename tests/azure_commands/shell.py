@@ -145,7 +145,7 @@ class _Reader:
             self.at += 1
             return f"$({self.substitution()})"
         if self.text.startswith("{", self.at):
-            return f"${self.until('}')}}}"
+            return "$" + self.parameter()
         return "$" + self.match(r"\w+|[@*#?$!-]")
 
     def substitution(self) -> str:
@@ -153,6 +153,14 @@ class _Reader:
         self.list_of_commands(closed_by=")")
         self.at += 1
         return self.text[start : self.at - 1]
+
+    def parameter(self) -> str:
+        """One in braces; its default may have commands."""
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] != "}":
+            self.part()
+        self.at += 1
+        return self.text[start : self.at]
 
     def until(self, mark: str) -> str:
         end = self.text.find(mark, self.at)
