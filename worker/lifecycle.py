@@ -94,7 +94,7 @@ class Worker:
         settings, services = self._settings, self._services
         queue = Breaker("receiving", services.vitals, failures=1, parties=1)
         # with leases one that waits is what shows that more permits are wanted
-        look_ahead = max(settings.slots - settings.max_sessions, int(settings.permit_leases))
+        look_ahead = max(settings.slots - settings.own_sessions, int(settings.permit_leases))
         intake = Intake(
             stop, queue, services.breaker, self._permits, look_ahead, is_clear_beside=self._is_clear_beside
         )

@@ -63,7 +63,8 @@ class PermitLeases:
         self._store, self._pool, self._permits, self._identifiers = store, pool, permits, identifiers
         endpoint = hashlib.sha256(settings.pool_endpoint.encode()).hexdigest()[:12]
         self._container, self._folder = settings.results_container, f"_deployment/permits/{endpoint}/"
-        self._size, self._seconds = settings.max_sessions, settings.permit_lease_seconds
+        self._size, self._most = settings.max_sessions, settings.own_sessions
+        self._seconds = settings.permit_lease_seconds
         self._sweep_seconds = settings.session_cooldown_seconds + PLATFORM_RUN_SECONDS
         self._holder = settings.instance
         self._leases: dict[int, PermitLease] = {}
@@ -106,11 +107,11 @@ class PermitLeases:
         """How many more permits are of use now; those on their way count as had."""
         coming = len(self._leases) - self._permits.held
         wanted = max(self._permits.waiting - coming, 0 if self._leases else 1)
-        return min(wanted, self._size - len(self._leases))
+        return min(wanted, self._most - len(self._leases))
 
     async def _until_wanted(self) -> None:
-        if len(self._leases) == self._size:
-            await asyncio.sleep(LOOK_SECONDS)  # there are no more: who waits now waits for other jobs
+        if len(self._leases) == self._most:
+            await asyncio.sleep(LOOK_SECONDS)  # it may have no more: who waits now waits for other jobs
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):

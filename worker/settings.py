@@ -156,6 +156,7 @@ class WorkerSettings(ClientSettings):
     session_secret: SecretStr | None = None
     permit_leases: bool = False
     permit_lease_seconds: Annotated[float, Field(ge=15, le=60)] = 60
+    sessions_per_worker: Annotated[int, Field(ge=1, le=600)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     retry_base_seconds: kinds.Seconds = 2
     retry_max_seconds: kinds.Seconds = 300
@@ -177,14 +178,30 @@ class WorkerSettings(ClientSettings):
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @property
+    def own_sessions(self) -> int:
+        """The most sessions that this worker uses by itself."""
+        return self.sessions_per_worker or self.max_sessions
+
+    @property
     def beyond(self) -> int:
         """Slots beyond the sessions, which fetch and store while the others execute."""
-        return self.lookahead if self.lookahead is not None else min(16, 2 + self.max_sessions // 2)
+        return self.lookahead if self.lookahead is not None else min(16, 2 + self.own_sessions // 2)
 
     @property
     def slots(self) -> int:
         """All slots."""
-        return self.max_sessions + self.beyond
+        return self.own_sessions + self.beyond
+
+    @model_validator(mode="after")
+    def _share_of_the_fleet(self) -> Self:
+        """Without leases a worker has what ``max_sessions`` says, and nothing tells of the others."""
+        if self.sessions_per_worker is None:
+            return self
+        if not self.permit_leases:
+            raise ValueError("SESSIONS_PER_WORKER: needs PERMIT_LEASES=true; without, set MAX_SESSIONS")
+        if self.sessions_per_worker > self.max_sessions:
+            raise ValueError("SESSIONS_PER_WORKER: is above MAX_SESSIONS, which all workers have together")
+        return self
 
     @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:

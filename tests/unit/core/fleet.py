@@ -83,10 +83,15 @@ class Outage(Calls):
 class Replica:
     """A worker's part of the fleet."""
 
-    def __init__(self, fleet: Fleet, name: str) -> None:
+    def __init__(self, fleet: Fleet, name: str, most: int | None = None) -> None:
         self.name, self.calls, self.permits = name, Outage(), Permits()
         values = settings(
-            max_sessions=fleet.size, instance=name, permit_lease_seconds=LEASE, session_cooldown_seconds=300
+            max_sessions=fleet.size,
+            instance=name,
+            permit_leases=True,
+            permit_lease_seconds=LEASE,
+            session_cooldown_seconds=300,
+            sessions_per_worker=most,
         )
         blobs = FakeBlobs(fleet.account, self.calls)
         self.leases = PermitLeases(blobs, fleet.pool, self.permits, Named(), values)
@@ -131,8 +136,8 @@ class Fleet:
         self.replicas: list[Replica] = []
         self.peak = 0
 
-    def replica(self) -> Replica:
-        replica = Replica(self, f"replica-{len(self.replicas)}")
+    def replica(self, most: int | None = None) -> Replica:
+        replica = Replica(self, f"replica-{len(self.replicas)}", most)
         self.replicas.append(replica)
         return replica
 

@@ -49,6 +49,16 @@ async def test_a_replica_beyond_the_number_of_permits_gets_one_when_another_leav
         assert [replica.permits.held for replica in replicas if replica is not leaving] == [1, 1]
 
 
+async def test_a_worker_takes_no_more_than_its_own_most_however_many_of_its_jobs_wait() -> None:
+    async with fleet_of(0) as (fleet, _):
+        bounded = fleet.replica(most=2)
+        jobs = await working(bounded, 10, 3)
+        await asyncio.sleep(5)
+        assert fleet.held() == [2]
+        await asyncio.wait(jobs, timeout=60)
+        assert (fleet.peak, all(job.done() for job in jobs)) == (2, True)
+
+
 async def test_permits_move_from_who_is_idle_to_who_has_work() -> None:
     async with fleet_of(2) as (fleet, (first, second)):
         await asyncio.wait(await working(first, SIZE, 3))

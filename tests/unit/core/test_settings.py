@@ -97,6 +97,21 @@ def test_a_default_above_its_maximum_is_told(environ: pytest.MonkeyPatch, defaul
     assert problems() == [f"JSWORKER_DEFAULT_{default}: is above JSWORKER_MAX_{default}"]
 
 
+def test_a_share_of_the_fleets_sessions_needs_leases_and_lies_within_the_pool(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("JSWORKER_MAX_SESSIONS", "20")
+    environ.setenv("JSWORKER_SESSIONS_PER_WORKER", "10")
+    assert problems() == ["JSWORKER_SESSIONS_PER_WORKER: needs PERMIT_LEASES=true; without, set MAX_SESSIONS"]
+    environ.setenv("JSWORKER_PERMIT_LEASES", "true")
+    settings = load(WorkerSettings)
+    assert (settings.max_sessions, settings.own_sessions, settings.slots) == (20, 10, 17)
+    environ.setenv("JSWORKER_SESSIONS_PER_WORKER", "21")
+    assert problems() == [
+        "JSWORKER_SESSIONS_PER_WORKER: is above MAX_SESSIONS, which all workers have together"
+    ]
+
+
 def test_containers_are_a_list_with_commas_and_never_empty(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("JSWORKER_CODE_CONTAINERS", " a, b ,,c ")
     assert load(WorkerSettings).code_containers == ("a", "b", "c")
