@@ -35,7 +35,14 @@ def test_a_command_is_read_as_the_shell_reads_it(script: str, found: list[list[s
 
 @pytest.mark.parametrize(
     "script",
-    ["x=$(az a -n b)", 'echo "$(az a -n b)"', "for i in $(az a -n b); do :; done", "cat <(az a -n b)", 'x=${x:-$(az a -n b)}', 'y="${x:="$(az a -n b)"}"'],
+    [
+        "x=$(az a -n b)",
+        'echo "$(az a -n b)"',
+        "for i in $(az a -n b); do :; done",
+        "cat <(az a -n b)",
+        "x=${x:-$(az a -n b)}",
+        'y="${x:="$(az a -n b)"}"',
+    ],
 )
 def test_a_command_within_another_is_found(script: str) -> None:
     assert [[word.text for word in command.words] for command in named(commands(script), "az")] == [
