@@ -50,3 +50,12 @@ def test_azd_sets_what_it_reads() -> None:
     for page in ("deploying", "operating"):
         told = set(re.findall(r"azd env set ([A-Z_]+)", (ROOT / "docs" / f"{page}.md").read_text()))
         assert told <= known
+
+
+def test_each_alert_of_the_deployment_is_told_with_what_to_do() -> None:
+    alerts = re.findall(
+        r"^ +name: '([a-z-]+)'$", (INFRA / "modules" / "alerts.bicep").read_text(), re.MULTILINE
+    )
+    headings = re.findall(r"^### (.+)$", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
+    assert len(set(alerts)) > 4
+    assert set(alerts) == set(headings)
