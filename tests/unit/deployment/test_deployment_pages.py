@@ -54,7 +54,7 @@ def test_azd_sets_what_it_reads() -> None:
 
 def test_each_alert_of_the_deployment_is_told_with_what_to_do() -> None:
     alerts = re.findall(
-        r"^ +name: '([a-z-]+)'$", (INFRA / "modules" / "alerts.bicep").read_text(), re.MULTILINE
+        r"^ {2,4}name: '([a-z-]+)'$", (INFRA / "modules" / "alerts.bicep").read_text(), re.MULTILINE
     )
     headings = re.findall(r"^### (.+)$", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
     assert len(set(alerts)) > 4
