@@ -8,10 +8,12 @@ PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
-.PHONY: help setup demo test check bench chaos simulate corpus scan lock clean
+AZ_VENV := $(VENV)-az
+
+.PHONY: help setup demo test check check-az bench chaos simulate corpus scan lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap
 	@bash deploy/setup/bubblewrap.sh
@@ -38,6 +40,15 @@ check: setup ## lint, format, types, import rules
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
 
+check-az: $(AZ_VENV)/.ready ## hold all calls of az and azd in pages and scripts against the Azure CLI (large)
+	@$(AZ_VENV)/bin/python -m tests.azure_commands
+
+$(AZ_VENV)/.ready: deploy/locks/az.txt | $(VENV)/.ready
+	@echo "Installing the Azure CLI into $(AZ_VENV)"
+	@$(PYTHON) -m venv --clear $(AZ_VENV)
+	@$(AZ_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/locks/az.txt
+	@touch $@
+
 bench: setup ## measure the worker and the local stack; prints a table
 	@$(PYTHON) -m tests.bench $(ARGS)
 
@@ -58,4 +69,4 @@ lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh
 
 clean: ## remove what setup and the local stack have made
-	@rm -rf $(VENV) $(VENV)-scan $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-scan $(AZ_VENV) $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""``/health/live``, ``/health/ready`` and ``/metrics``, for platforms; ``/status``, for this machine's users."""
+"""Health and metrics for platforms (``/health/…``, ``/metrics``), ``/status`` for users of this machine."""
 
 from __future__ import annotations
 

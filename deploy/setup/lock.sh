@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, build.txt for making its wheel,
-# dev.txt for everything, scan.txt for the scanner of deploy/, which wants versions of its own.
+# dev.txt for everything; scan.txt for the scanner of deploy/ and az.txt for the Azure CLI that `make check-az`
+# asks, which want versions of their own.
 set -euo pipefail
 python=.venv/bin/python
 inputs=$(mktemp -d)
@@ -32,7 +33,9 @@ requirements project telemetry >"$inputs/run.in"
 requirements build >"$inputs/build.in"
 requirements project telemetry local dev lock >"$inputs/dev.in"
 requirements scan >"$inputs/scan.in"
+requirements az >"$inputs/az.in"
 lock deploy/locks/run.txt "$inputs/run.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
 lock deploy/locks/scan.txt "$inputs/scan.in"
+lock deploy/locks/az.txt "$inputs/az.in"

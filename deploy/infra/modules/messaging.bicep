@@ -1,4 +1,4 @@
-// The queues. What the worker asks of them is in docs/azure.md; their numbers belong to its settings.
+// The queues. What the worker asks of them is in docs/deploying.md; their numbers belong to its settings.
 param location string
 param tags object
 param suffix string
