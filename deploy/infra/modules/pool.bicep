@@ -4,6 +4,8 @@ param tags object
 param suffix string
 param poolSessions int
 param cooldownSeconds int
+
+@allowed(['EgressDisabled', 'EgressEnabled'])
 param egress string
 
 resource pool 'Microsoft.App/sessionPools@2025-07-01' = {
