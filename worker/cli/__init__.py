@@ -30,7 +30,7 @@ _COMMANDS = {
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
     "local": "Start and stop the local stack.",
-    "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
+    "schema": "Print the JSON Schema of jobs, results, cases, routes or schedules.",
     "version": "Print the version.",
 }
 
