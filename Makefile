@@ -6,9 +6,10 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
+SITE := PYTHONPATH=$(CURDIR) NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
-.PHONY: help setup demo test check bench chaos simulate corpus lock clean
+.PHONY: help setup demo test check site bench chaos simulate corpus lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -32,11 +33,15 @@ test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
 	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
-check: setup ## lint, format, types, import rules
+check: setup ## lint, format, types, import rules, the documentation's links
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
+	@$(SITE) build --strict --quiet --config-file deploy/site/mkdocs.yml
+
+site: setup ## build the documentation site in build/site; make site ARGS=serve shows it
+	@$(SITE) $(or $(ARGS),build) --strict --config-file deploy/site/mkdocs.yml
 
 bench: setup ## measure the worker and the local stack; prints a table
 	@$(PYTHON) -m tests.bench $(ARGS)

@@ -17,8 +17,9 @@ PROGRAM = "jsworker"
 INTRODUCTION = f"""\
 # Commands
 
-What `{PROGRAM} COMMAND --help` says of each. Settings are [environment variables](../settings.md). Data goes to stdout,
-progress to stderr; the exit status is 0 when all is done, 1 when something could not be done, 2 for wrong usage or settings.
+What `{PROGRAM} COMMAND --help` says of each. Settings are [environment variables](../settings.md). Data goes
+to stdout, progress to stderr; the exit status is 0 when all is done, 1 when something could not be done, 2 for
+wrong usage or settings.
 """
 
 
@@ -40,7 +41,9 @@ def example_lines(command: click.Command) -> list[str]:
 
 def _below(context: click.Context) -> Iterator[click.Context]:
     group = context.command
-    for name in group.list_commands(context) if isinstance(group, click.Group) else ():
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and not command.hidden:
             child = click.Context(command, parent=context, info_name=name)

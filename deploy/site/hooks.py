@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are made."""
+    """Add what is made."""
     for name, content in generated().items():
         files.append(File.generated(config, name, content=content))
     return files
@@ -36,13 +37,14 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def generated() -> dict[str, str]:
-    """The text of each page that is made, by its name."""
+    """The text of each file that is made, by its name."""
     readme = (ROOT / "README.md").read_text("utf-8")
     models = {f"reference/{name}.md": model_page(name) for name in SCHEMAS}
     return {
         "index.md": _LINK.sub(_below_docs, readme),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text("utf-8"),
         "reference/commands.md": commands_page(),
+        "site.css": (HERE / "site.css").read_text("utf-8"),
         **models,
     }
 

@@ -23,15 +23,11 @@ MORE = {
     "routes": "[Routes](../routes.md) tells what they are for",
     "schedules": "[Schedules](../schedules.md) tells what they are for",
 }
-_BOUNDS = {
-    "minimum": "at least {}",
-    "exclusiveMinimum": "more than {}",
-    "maximum": "at most {}",
-    "minLength": "at least {} long",
-    "maxLength": "at most {} long",
-    "minItems": "at least {}",
-    "maxItems": "at most {}",
-}
+_BOUNDS = (
+    ("minimum", "maximum", ""),
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", ""),
+)
 Schema = dict[str, Any]
 
 
@@ -46,14 +42,14 @@ class Description:
 def model_page(name: str) -> str:
     """The page of a document: its own fields first, then those of what it is made of."""
     document = schema(name)
+    strict = "" if name == "result" else " Fields that are not here are refused."
     head = (
-        f"# {TITLES[name]}\n\nAll fields, as in the JSON Schema that `jsworker schema {name}` prints. {MORE[name]}.\n"
-        f"{'' if name == 'result' else 'Fields that are not here are refused.'}\n"
+        f"# {TITLES[name]}\n\nAll fields, as in the JSON Schema that `jsworker schema {name}` prints. "
+        f"{MORE[name]}.{strict}\n"
     )
-    parts = [_table(document)] + [
-        f"\n## {title}\n\n{_table(part)}" for title, part in document.get("$defs", {}).items() if _has_fields(part)
-    ]
-    return head + "".join(parts)
+    parts = document.get("$defs", {}).items()
+    tables = [f"\n## {title}\n\n{_table(part)}" for title, part in parts if part.get("properties")]
+    return head + _table(document) + "".join(tables)
 
 
 def described(docstring: str) -> Description:
@@ -91,10 +87,6 @@ def _table(part: Schema) -> str:
     return "\n".join(["", told.text, "", head, *rows, ""])
 
 
-def _has_fields(part: Schema) -> bool:
-    return bool(part.get("properties"))
-
-
 def _type(part: Schema) -> str:
     names = part.get("type", "any value")
     told = " or ".join(names) if isinstance(names, list) else "list" if names == "array" else str(names)
@@ -105,8 +97,18 @@ def _type(part: Schema) -> str:
 
 
 def _bounds(part: Schema) -> list[str]:
-    told = [text.format(f"{part[key]:,}") for key, text in _BOUNDS.items() if key in part]
-    return told + ([f"`{part['pattern']}`"] if "pattern" in part else [])
+    ranges = [_range(part.get(low), part.get(high), unit) for low, high, unit in _BOUNDS]
+    more = [f"more than {part['exclusiveMinimum']}"] if "exclusiveMinimum" in part else []
+    pattern = [f"`{part['pattern']}`"] if "pattern" in part else []
+    return [told for told in ranges if told] + more + pattern
+
+
+def _range(low: float | None, high: float | None, unit: str) -> str:
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"{low:,} or more{unit}"
+    return f"at most {high:,}{unit}" if low is None else f"{low:,} to {high:,}{unit}"
 
 
 def _default(field: Schema, is_required: bool) -> str:  # noqa: FBT001 - one row of a table
@@ -119,4 +121,3 @@ def _default(field: Schema, is_required: bool) -> str:  # noqa: FBT001 - one row
 
 def _literal(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
-
