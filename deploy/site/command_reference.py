@@ -18,8 +18,8 @@ INTRODUCTION = f"""\
 # Commands
 
 What `{PROGRAM} COMMAND --help` says of each. Settings are [environment variables](../settings.md). Data goes
-to stdout, progress to stderr; the exit status is 0 when all is done, 1 when something could not be done, 2 for
-wrong usage or settings.
+to stdout, progress to stderr; the exit status is 0 when all is done, 1 when something could not be done, and
+2 for wrong usage or wrong settings.
 """
 
 
