@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.pages import Block
 
 SECONDS = 80
+UPLOAD = Path(__file__).parent / "upload.py"  # for what a page takes for granted
 DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _VARIES = re.compile(rf"(?P<number>[0-9a-f]*[0-9][0-9a-f]*)|\b(?P<day>{DAYS})\b|\bCES?T\b|(?P<space>\s+)|…")
 
@@ -30,6 +31,11 @@ class Story:
 
     folder: Path
     blocks: Sequence[Block]
+
+    def has(self, *commands: str) -> bool:
+        """Whether one of them is run."""
+        scripts = [block.before + block.script for block in self.blocks if block.is_run]
+        return any(command in script for command in commands for script in scripts)
 
     def prepare(self) -> None:
         """Put into the folder what a reader has: a clone with an environment, and the page's own files."""
@@ -44,7 +50,7 @@ class Story:
         with subprocess.Popen(  # noqa: S603 - what our pages say
             ["/bin/bash", "-eu", "-o", "pipefail", "-c", "\n".join(self._script())],
             cwd=self.folder,
-            env={**own, "PATH": path, "PYTHONPATH": str(ROOT), **settings},
+            env={**own, "PATH": path, "PYTHONPATH": str(ROOT), "UPLOAD": str(UPLOAD), **settings},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         ) as process:
@@ -72,7 +78,7 @@ class Story:
                 yield f"cp $page/{number}.file {block.file}"
             if not block.is_run:
                 continue
-            yield f"echo {number} > $page/at"
+            yield f"echo {number} > $page/at; date +%s.%N >> $page/times"
             yield from _grouped(block.before, f"$page/{number}.before")
             if block.language == "console":
                 for step, (command, _) in enumerate(block.exchanges):
