@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+_FOR_TESTS = re.compile(r"^<!-- (run|not run|file)\b.*?-->\n(?=```)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -30,9 +31,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Write links to files that the site does not have as what they are: names in the repository."""
+    """Leave out what is said to the tests, and write links to what the site does not have as names."""
     if "/" in page.file.src_uri:
         return markdown
+    markdown = _FOR_TESTS.sub("", markdown)
     return re.sub(r"\[([^\]]+)\]\(\.\./([^)\s]+)\)", lambda link: _named(link[1], link[2]), markdown)
 
 

@@ -23,6 +23,7 @@ SECONDS = 180  # a page takes 15 at most where nothing else runs
 UPLOAD = Path(__file__).parent / "upload.py"  # for what a page takes for granted
 DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _VARIES = re.compile(rf"(?P<number>[0-9a-f]*[0-9][0-9a-f]*)|\b(?P<day>{DAYS})\b|\bCES?T\b|(?P<space>\s+)|…")
+_SPEED = re.compile(r", [0-9.]+/s(, [0-9:]+ left)?")
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,14 @@ class Story:
 
 
 def missing(shown: Iterable[str], printed: Sequence[str]) -> list[str]:
-    """The lines shown that do not come, in their order, among those printed; numbers and days may differ."""
-    lines, absent = iter(printed), []
-    rest = list(lines)
+    """The lines shown that do not come, in their order, among those printed.
+
+    Numbers, days and how fast it goes may differ.
+    """
+    rest, absent = [_SPEED.sub("", line).strip() for line in printed], []
     for line in shown:
-        pattern = re.compile(_pattern(line))
-        at = next((index for index, each in enumerate(rest) if pattern.fullmatch(each.strip())), None)
+        pattern = re.compile(_pattern(_SPEED.sub("", line).strip()))
+        at = next((index for index, each in enumerate(rest) if pattern.fullmatch(each)), None)
         if at is None:
             absent.append(line)
         else:
@@ -106,10 +109,9 @@ def missing(shown: Iterable[str], printed: Sequence[str]) -> list[str]:
     return absent
 
 
-def _pattern(line: str) -> str:
+def _pattern(text: str) -> str:
     """What matches a line that is the same but for numbers, days, zones and the width of columns."""
     parts, at = [], 0
-    text = line.strip()
     for found in _VARIES.finditer(text):
         parts += [re.escape(text[at : found.start()]), _varied(found)]
         at = found.end()

@@ -1,4 +1,4 @@
-"""Uploads files to a container of the stack that the settings name: upload.py CONTAINER FILE…"""  # noqa: D415 - a usage
+"""Uploads files to a container of the stack that the settings name: upload.py CONTAINER FILE…"""
 
 from __future__ import annotations
 

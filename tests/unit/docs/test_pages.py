@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from tests.pages import COMMANDS, PAGES, ROOT, Block, blocks, code_spans, comman
 from tests.unit.docs.command_line import fault
 from worker.planned import OWN_ENVIRONMENT
 from worker.settings import PREFIX, WorkerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 NAMES = {f"{PREFIX}{name}".upper() for name in WorkerSettings.model_fields} | set(OWN_ENVIRONMENT)
@@ -34,7 +37,9 @@ def test_of_each_block_of_commands_it_is_said_whether_it_is_run_or_why_not(page:
 @EACH_PAGE
 def test_a_block_with_commands_is_known_as_one(page: Path) -> None:
     others = [block for block in blocks(page) if block.language not in COMMANDS]
-    assert [each.place for each in others if re.search(r"^(\$ |jsworker [a-z])", each.text, re.MULTILINE)] == []
+    assert [
+        each.place for each in others if re.search(r"^(\$ |jsworker [a-z])", each.text, re.MULTILINE)
+    ] == []
     assert [each.place for each in commands(page) if each.language == "console" and not each.exchanges] == []
 
 
