@@ -60,4 +60,4 @@ lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh
 
 clean: ## remove what setup and the local stack have made
-	@rm -rf $(VENV) $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_PACKAGES)/node_modules .jsworker build/site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,6 +8,8 @@ A comment on the line before a block, which readers of the page do not see, says
     It is not; that its commands and options exist is checked all the same.
 ``<!-- file: NAME -->``
     It is written to that file, for the blocks after it.
+``<!-- no block of this page is run: REASON -->``
+    Anywhere in a page: so it is with all of its blocks of which nothing else is said.
 """
 
 from __future__ import annotations
@@ -27,13 +29,14 @@ COMMANDS = {"bash", "console"}
 _COMMENT = r"(?:^<!-- *(?P<mark>(?:run|not run|file)\b(?:(?!-->).)*?)\s*-->\n)?"
 _FENCE = r"^(?P<fence>```+)(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=fence)$"
 _BLOCK = re.compile(_COMMENT + _FENCE, re.DOTALL | re.MULTILINE)
+_PAGE = re.compile(r"^<!-- no block of this page is run: (.+?) -->$", re.MULTILINE)
 _BETWEEN = {"|", "||", "&", "&&", ";", "(", ")", "do", "then"}
 _ENDS = _BETWEEN | {">", ">>", "<", "2>", ">&"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page, and the comment before it (empty without one)."""
+    """A fenced block of a page, and what is said of it (nothing, perhaps)."""
 
     page: Path
     line: int
@@ -81,13 +84,15 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """All fenced blocks of a page."""
     text = page.read_text("utf-8")
+    whole = _PAGE.search(text)
+    unsaid = f"not run: {whole[1]}" if whole else ""
     return [
         Block(
             page,
             text.count("\n", 0, found.start("fence")) + 1,
             found["language"],
             found["text"],
-            found["mark"] or "",
+            found["mark"] or unsaid,
         )
         for found in _BLOCK.finditer(text)
     ]

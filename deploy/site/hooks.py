@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-_FOR_TESTS = re.compile(r"^<!-- (run|not run|file)\b.*?-->\n(?=```)", re.DOTALL | re.MULTILINE)
+_FOR_TESTS = re.compile(
+    r"^<!-- (run|not run|file|no block of this page)\b(?:(?!-->).)*-->\n", re.DOTALL | re.MULTILINE
+)
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 

@@ -25,7 +25,7 @@ LOADED = re.compile(
     r"<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=[\"']?((?:[a-z]+:)?//[^\"'\s>]+)"
 )
 
-TOLD = re.compile(r"(<|&lt;)!-- (run|not run|file)\b")
+TOLD = re.compile(r"(<|&lt;)!-- (run|not run|file|no block)\b")
 
 
 class Quiet(SimpleHTTPRequestHandler):
