@@ -6,11 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
+SITE := PYTHONPATH=$(CURDIR) NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
 AZ_VENV := $(VENV)-az
 
-.PHONY: help setup demo test check check-az bench chaos simulate corpus scan lock clean
+.PHONY: help setup demo test check check-az site bench chaos simulate corpus scan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -34,11 +35,15 @@ test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
 	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
-check: setup ## lint, format, types, import rules
+check: setup ## lint, format, types, import rules, the documentation's links
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
+	@$(SITE) build --strict --config-file deploy/site/mkdocs.yml
+
+site: setup ## build the documentation site in build/site; make site ARGS=serve shows it
+	@$(SITE) $(or $(ARGS),build) --strict --config-file deploy/site/mkdocs.yml
 
 check-az: $(AZ_VENV)/.ready ## hold all calls of az and azd in pages and scripts against the Azure CLI (large)
 	@$(AZ_VENV)/bin/python -m tests.azure_commands
@@ -69,4 +74,4 @@ lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh
 
 clean: ## remove what setup and the local stack have made
-	@rm -rf $(VENV) $(VENV)-scan $(AZ_VENV) $(NODE_PACKAGES)/node_modules .jsworker .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-scan $(AZ_VENV) $(NODE_PACKAGES)/node_modules .jsworker build/site .mypy_cache .ruff_cache .pytest_cache .hypothesis

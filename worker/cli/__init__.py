@@ -33,7 +33,7 @@ _COMMANDS = {
     "plan": "Say how long a number of jobs will take, what that needs and what it costs.",
     "doctor": "Find what is wrong with the settings and services, and what mends it.",
     "local": "Start and stop the local stack.",
-    "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
+    "schema": "Print the JSON Schema of jobs, results, cases, routes or schedules.",
     "version": "Print the version.",
 }
 

@@ -1,7 +1,5 @@
 """Settings come from the environment; all that is wrong with them is told at once."""
 
-from pathlib import Path
-
 import pytest
 
 from worker.lane import Lane
@@ -205,11 +203,6 @@ def test_the_look_ahead_grows_with_the_sessions_and_can_be_set(environ: pytest.M
         assert load(WorkerSettings).slots == slots
     environ.setenv("JSWORKER_LOOKAHEAD", "0")
     assert load(WorkerSettings).slots == 600
-
-
-def test_every_setting_is_documented() -> None:
-    documented = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
-    assert [name for name in WorkerSettings.model_fields if f"`{name.upper()}`" not in documented] == []
 
 
 def test_events_may_not_go_to_a_queue_that_jobs_are_taken_from(environ: pytest.MonkeyPatch) -> None:
