@@ -137,6 +137,7 @@ def _show(found: Sequence[Finding]) -> None:
     for text in doctor_lines.wrong(found):
         console.print(text, soft_wrap=True)
     console.print(doctor_lines.rest(found))
+    console.print(f"\n{doctor_lines.summary(found)}")
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +13,6 @@ from worker.report.text import counted, printable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.console import RenderableType
 
     from worker.doctor.finding import Finding, Status
 
@@ -44,7 +40,7 @@ def wrong(findings: Sequence[Finding]) -> Iterator[Text]:
             yield Text()
 
 
-def rest(findings: Sequence[Finding]) -> RenderableType:
+def rest(findings: Sequence[Finding]) -> Table:
     """All other findings, a row each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("STATUS")
@@ -57,7 +53,7 @@ def rest(findings: Sequence[Finding]) -> RenderableType:
             remedy = f"\n-> {finding.remedy}" if finding.remedy else ""
             said = Text(printable(finding.message) + visible(remedy))
             table.add_row(status, finding.part, finding.check, said)
-    return Group(table, Padding(summary(findings), (1, 0, 0, 0)))
+    return table
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -72,15 +72,13 @@ async def _made(
 
 
 def _not_made(check: Check, cause: _Made) -> Finding:
-    verb = "failed" if any(finding.status == "failed" for finding in cause.findings) else "was not made"
-    because = id_of(cause.check.look)
-    return Finding(
-        check.id,
-        check.part,
-        "unknown",
-        f"not looked at, because the check {because} {verb}",
-        facts={"because": because},
-    )
+    """That a check was not made, and which one failed at the beginning of it all."""
+    has_failed = any(finding.status == "failed" for finding in cause.findings)
+    inherited = [finding.facts["because"] for finding in cause.findings if "because" in finding.facts]
+    because = inherited[0] if inherited and not has_failed else id_of(cause.check.look)
+    verb = "failed" if has_failed or inherited else "could not be made"
+    message = f"not looked at, because the check {because} {verb}"
+    return Finding(check.id, check.part, "unknown", message, facts={"because": because})
 
 
 async def _found(check: Check, context: Context) -> list[Finding]:

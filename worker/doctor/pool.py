@@ -33,7 +33,7 @@ async def pool_access(context: Context) -> list[Finding]:
         if answer.response.is_error:
             raise await refusal_of(context, answer)
     facts = {"seconds": round(answer.seconds, 3)}
-    found = [Finding("pool-access", "pool", "ok", "whoever signs in may use the pool", facts=facts)]
+    found = [Finding("pool-access", "pool", "ok", "the pool lets the worker in", facts=facts)]
     return found if version >= LONG_STREAMS_SINCE else [*found, _old_version(version)]
 
 

@@ -80,7 +80,8 @@ class Judge:
         if self.namespace.is_emulator:
             return self._found("queue-properties", "unknown", message, _READING)
         remedy = (
-            f"Look yourself, and compare with docs/deploying.md: {self.namespace.show(self.entity)}. {_READING}"
+            f"Look yourself, and compare with docs/deploying.md: "
+            f"{self.namespace.show(self.entity)}. {_READING}"
         )
         return self._found("queue-properties", "unknown", message, remedy)
 

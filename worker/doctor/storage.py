@@ -21,7 +21,7 @@ async def storage_access(context: Context) -> list[Finding]:
     """See whether there is a way in, at the container of results, be it there or not."""
     with suppress(ContainerMissing):  # which is told by the check of it
         await _public_access(context, context.settings.results_container)
-    return [Finding("storage-access", "storage", "ok", "the account lets in whoever signs in")]
+    return [Finding("storage-access", "storage", "ok", "the account lets the worker in")]
 
 
 async def results_container(context: Context) -> list[Finding]:

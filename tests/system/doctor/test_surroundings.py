@@ -94,7 +94,7 @@ async def test_no_way_to_sign_in_is_told_once_and_what_needs_it_is_not_looked_at
     assert (found.check, found.part) == ("credential", "sign-in")
     assert "az login" in str(found.remedy)
     (access,) = [each for each in findings if each.check == "pool-access"]
-    assert (access.status, access.facts["because"]) == ("unknown", "token-pool")
+    assert (access.status, access.facts["because"]) == ("unknown", "credential")
 
 
 def signing_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from worker.cli import main
 from worker.cli.doctor import document
-from worker.cli.doctor_lines import rest, wrong
+from worker.cli.doctor_lines import rest, summary, wrong
 from worker.doctor.finding import Finding
 from worker.doctor.probe import Exchange, Reply
 from worker.doctor.probe_report import ProbeReport
@@ -41,6 +41,7 @@ def shown() -> str:
     for text in wrong(FOUND):
         console.print(text, soft_wrap=True)
     console.print(rest(FOUND))
+    console.print(summary(FOUND))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -17,7 +17,6 @@ from worker.schedules_file import load_schedules
 from worker.settings import ClientSettings, WorkerSettings, load
 
 AZD = yaml.safe_load((DEPLOY / "azure.yaml").read_text())
-COMING = {"sessions_per_worker", "azure_monitor"}  # settings that other parts of this version bring
 SHARED = {  # names that the documentation and the scripts go by
     "parameters": "environmentName location poolSessions sessionsPerReplica cooldownSeconds egress queueName "
     "resultsRetentionDays submitterPrincipalId readerPrincipalId alertEmail workerImage",
@@ -70,7 +69,7 @@ def test_the_worker_is_left_to_azd_unless_there_is_an_image() -> None:
 def test_each_variable_of_a_container_is_a_setting(app: str, settings: type[ClientSettings]) -> None:
     given = environment(app)
     own = {name.removeprefix("JSWORKER_").lower() for name in given if name.startswith("JSWORKER_")}
-    assert own <= set(settings.model_fields) | COMING
+    assert own <= set(settings.model_fields)
     assert {name for name in given if not name.startswith("JSWORKER_")} == {"AZURE_CLIENT_ID"}
 
 

@@ -74,7 +74,8 @@ async def test_a_check_is_not_made_when_one_that_it_needs_failed_nor_any_that_ne
     findings = await examine(context, checks)
     assert [finding.status for finding in findings] == ["failed", "unknown", "unknown", "ok"]
     assert "because the check broken-container failed" in findings[1].message
-    assert "because the check blob was not made" in findings[2].message
+    assert findings[2].message == findings[1].message
+    assert findings[2].facts == {"because": "broken-container"}
 
 
 async def test_a_check_that_takes_too_long_fails_and_the_next_is_made(context: Context) -> None:
