@@ -15,13 +15,10 @@ import click
 from worker import log
 from worker.app import open_client, run_worker
 from worker.batch import BatchError, Folder, read_manifest
-from worker.cli.local import sessions_by_default
 from worker.cli.progress import show_complete
-from worker.cli.running import log_to
+from worker.cli.running import Failure, log_to
+from worker.cli.stack import ABSENT, is_there, sessions_by_default
 from worker.cli.submit import send
-from worker.local.background import running
-from worker.local.config import StackConfig
-from worker.local.stack import LocalStack
 from worker.settings import PREFIX, WorkerSettings, load
 
 if TYPE_CHECKING:
@@ -113,7 +110,20 @@ async def _settings(run: BatchRun) -> AsyncIterator[WorkerSettings]:
     """The settings of the environment, or of the local stack for as long as it is needed."""
     if not run.local:
         yield _loaded(run)
-    elif (environment := running(run.state)) is not None:
+    elif not is_there():
+        raise Failure(ABSENT)
+    else:
+        async with _local_settings(run) as settings:
+            yield settings
+
+
+@asynccontextmanager
+async def _local_settings(run: BatchRun) -> AsyncIterator[WorkerSettings]:
+    from worker.local.background import running  # noqa: PLC0415 - may not be there
+    from worker.local.config import StackConfig  # noqa: PLC0415 - as above
+    from worker.local.stack import LocalStack  # noqa: PLC0415 - as above
+
+    if (environment := running(run.state)) is not None:
         os.environ.update(environment)
         yield _loaded(run)
     else:
