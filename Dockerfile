@@ -34,8 +34,8 @@ LABEL org.opencontainers.image.title="jsworker" \
       org.opencontainers.image.base.name="${BASE_IMAGE}"
 # Nothing is installed in a running worker: what the base could do it with goes.
 RUN useradd --no-log-init --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin jsworker \
- && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
-           /usr/share/python-wheels
+ && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* /usr/share/python-wheels \
+           /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip
 COPY --from=build /opt/jsworker /opt/jsworker
 ENV PATH=/opt/jsworker/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 JSWORKER_HEALTH_PORT=8080
 USER 10001:10001
