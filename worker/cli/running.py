@@ -41,7 +41,13 @@ def _of_the_local_stack() -> tuple[type[Exception], ...]:
     return (import_module("worker.local.supervised").StackError,) if stack.is_there() else ()
 
 
-TOLD: tuple[type[Exception], ...] = (BatchError, CasesError, SchedulesError, ServiceFault, *_of_the_local_stack())
+TOLD: tuple[type[Exception], ...] = (
+    BatchError,
+    CasesError,
+    SchedulesError,
+    ServiceFault,
+    *_of_the_local_stack(),
+)
 EXPECTED: tuple[type[Exception], ...] = (SettingsError, OSError, *TOLD)
 
 
