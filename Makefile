@@ -8,10 +8,10 @@ PYTHON := $(VENV)/bin/python
 NODE_PACKAGES := worker/local/node
 READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
-.PHONY: help setup demo test check bench chaos simulate corpus lock clean
+.PHONY: help setup demo test check bench chaos simulate corpus image check-image lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(READY) ## install all that demo and test need: .venv, Node, Node packages, bubblewrap
 	@bash deploy/setup/bubblewrap.sh
@@ -32,11 +32,12 @@ test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
 	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
-check: setup ## lint, format, types, import rules
+check: setup ## lint, format, types, import rules, Dockerfiles
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
+	@$(VENV)/bin/hadolint Dockerfile deploy/local.Dockerfile
 
 bench: setup ## measure the worker and the local stack; prints a table
 	@$(PYTHON) -m tests.bench $(ARGS)
@@ -50,6 +51,15 @@ simulate: setup ## simulate fleets under faults, by seeds: make simulate ARGS=0-
 corpus: setup ## run programs with known outcomes: make corpus DIR=...
 	@test -n "$(DIR)" || { echo "usage: make corpus DIR=<folder of .jsonl files>" >&2; exit 2; }
 	@$(PYTHON) -m tests.corpus $(DIR) $(ARGS)
+
+image: ## build the worker's image, with docker or buildah; with LOCAL=1 that of the local stack
+	@deploy/image/build.sh
+
+check-image: setup ## build both images with buildah, run them as containers, check what is promised; needs root
+	@BUILDER=buildah deploy/image/build.sh localhost/jsworker
+	@$(PYTHON) -m tests.image $(foreach file,$(PIP_CONF) $(NPM_CONF),--built-with $(file)) $(ARGS)
+	@LOCAL=1 BUILDER=buildah deploy/image/build.sh localhost/jsworker-local
+	@$(PYTHON) -m tests.image.compose
 
 lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh

@@ -4,6 +4,7 @@
 #   BASE_IMAGE          what it is built on (python:3.11-slim)
 #   PIP_CONF, CA_FILE   a pip.conf, and authorities to trust, for the build alone: they are in no layer
 #   NPM_CONF            an .npmrc, likewise, for LOCAL=1
+#   BUILDER             buildah: not docker, though it runs
 # With buildah its own variables count too: STORAGE_DRIVER, BUILDAH_ISOLATION.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,7 +24,7 @@ options=(--file "$file" --tag "$tag" --build-arg "VERSION=$version" --build-arg 
 [ -z "${CA_FILE:-}" ] || options+=(--secret "id=ca,src=$CA_FILE")
 [ -z "${NPM_CONF:-}" ] || options+=(--secret "id=npm,src=$NPM_CONF")
 
-if docker info >/dev/null 2>&1; then
+if [ "${BUILDER:-docker}" = docker ] && docker info >/dev/null 2>&1; then
   DOCKER_BUILDKIT=1 docker build "${options[@]}" .
 elif command -v buildah >/dev/null; then
   buildah build --format docker --layers "${options[@]}" . # the OCI format has no health checks

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, build.txt for making its wheel,
-# dev.txt for everything.
+# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, local.txt for what the local
+# stack needs besides, build.txt for making the wheel, dev.txt for everything.
 set -euo pipefail
 python=.venv/bin/python
 inputs=$(mktemp -d)
@@ -29,8 +29,10 @@ lock() { # OUTPUT INPUT
 
 mkdir -p deploy/locks
 requirements project telemetry >"$inputs/run.in"
+requirements local >"$inputs/local.in"
 requirements build >"$inputs/build.in"
 requirements project telemetry local dev lock >"$inputs/dev.in"
 lock deploy/locks/run.txt "$inputs/run.in"
+lock deploy/locks/local.txt "$inputs/local.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"

@@ -59,7 +59,7 @@ def main(tag: str, absent: tuple[str, ...], built_with: tuple[Path, ...]) -> Non
 
 def _check_run(image: Image, settings: dict[str, str], folder: Path) -> None:
     started = time.monotonic()
-    with running(image, image.config["Cmd"], settings) as container:
+    with running(image, [*image.entrypoint, *image.config["Cmd"]], settings) as container:
         _wait("ready", lambda: _ready(settings[PORT], container))
         _tell("from start to ready", f"{time.monotonic() - started:.1f} s")
         _check_process(image, container)
@@ -98,7 +98,7 @@ def _check_process(image: Image, container: Container) -> None:
 
 def _check_writes_nothing(image: Image, settings: dict[str, str]) -> None:
     before = tree(image.root)
-    with running(image, ["run", "--drain"], settings, writable=True) as container:
+    with running(image, [*image.entrypoint, "run", "--drain"], settings, writable=True) as container:
         status = container.wait(120)
         _check("another one ends when the queue is empty", status == 0, container.log.read_text()[-2000:])
     _check("no job was lost", _results(settings, "stopped") == JOBS)

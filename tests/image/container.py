@@ -21,7 +21,21 @@ CRUN = (
     "fi\n"
     'exec crun --cgroup-manager=disabled "$@"'
 )
-MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/sys")
+MASKED = ("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/scsi", "/proc/timer_list")  # as Docker does
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What a container has besides, or is spared, in the words of the runtime's specification."""
+
+    mounts: tuple[dict[str, Any], ...] = ()
+    network: tuple[dict[str, str], ...] = ()
+    seccomp: Mapping[str, Any] | None = None
+    whole_proc: bool = False
+
+
+DEFAULT = Confinement()
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,11 @@ class Image:
 
     root: Path
     config: Mapping[str, Any]
+
+    @property
+    def entrypoint(self) -> list[str]:
+        """The command that arguments are given to."""
+        return [str(word) for word in self.config["Entrypoint"]]
 
     @property
     def user(self) -> tuple[int, int]:
@@ -91,7 +110,8 @@ class Container:
 
     def run(self, command: Sequence[str]) -> int:
         """Run a command in it as an orchestrator runs its health check; the exit status."""
-        return subprocess.run(_crun("exec", self._name, *command), check=False).returncode  # noqa: S603 - ours
+        started = _crun("exec", self._name, *command)
+        return subprocess.run(started, check=False, stderr=subprocess.DEVNULL).returncode  # noqa: S603 - ours
 
     def terminate(self) -> None:
         """Send what `docker stop` sends."""
@@ -111,13 +131,17 @@ class Container:
 
 @contextmanager
 def running(
-    image: Image, arguments: Sequence[str], settings: Mapping[str, str], *, writable: bool = False
+    image: Image,
+    command: Sequence[str],
+    settings: Mapping[str, str],
+    *,
+    writable: bool = False,
+    confinement: Confinement = DEFAULT,
 ) -> Iterator[Container]:
-    """A container with these arguments and settings, killed at the end of the context if it still runs."""
+    """A container with this command and settings, killed at the end of the context if it still runs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [*image.config["Entrypoint"], *arguments]
-        bundle = _bundle(image, command, settings, writable=writable)
+        bundle = _bundle(image, command, settings, confinement, writable=writable)
         (folder / "config.json").write_text(json.dumps(bundle))
         identity, pidfile = f"jsworker-image-{os.getpid()}-{folder.name}", folder / "pid"
         start = _crun("run", "--bundle", name, "--pid-file", str(pidfile), identity)
@@ -134,14 +158,19 @@ def _crun(*arguments: str) -> list[str]:
 
 
 def _bundle(
-    image: Image, command: list[str], settings: Mapping[str, str], *, writable: bool
+    image: Image,
+    command: Sequence[str],
+    settings: Mapping[str, str],
+    confinement: Confinement,
+    *,
+    writable: bool,
 ) -> dict[str, Any]:
     uid, gid = image.user
     environment = {**image.environment, **settings}
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "args": command,
+            "args": list(command),
             "cwd": "/",
             "env": [f"{name}={value}" for name, value in environment.items()],
             "user": {"uid": uid, "gid": gid},
@@ -152,9 +181,14 @@ def _bundle(
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+            *confinement.mounts,
         ],
         "linux": {
-            "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")],
-            "maskedPaths": MASKED,
+            "namespaces": [
+                *({"type": kind} for kind in ("pid", "mount", "ipc", "uts")),
+                *confinement.network,
+            ],
+            **({} if confinement.whole_proc else {"maskedPaths": MASKED, "readonlyPaths": READ_ONLY}),
+            **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
         },
     }
