@@ -1,8 +1,8 @@
 """``python -m tests.image.compose``: deploy/compose.yaml, run as far as can be without Docker.
 
 Its worker and its pool run as the file says, by crun; the file's images of Microsoft's are not used. The blob
-store is Azurite's own program, the broker that of the local stack, with the queues that the emulator is told of.
-All are in a network of their own that has nothing but loopback. Needs root, buildah, crun and iproute2.
+store is Azurite's own program, the broker that of the local stack, with the queues that the emulator is told
+of. All are in a network of their own that has nothing but loopback. Needs root, buildah, crun and iproute2.
 """
 
 from __future__ import annotations
