@@ -11,7 +11,7 @@ READY := $(VENV)/.ready $(NODE_PACKAGES)/node_modules/.ready
 
 AZ_VENV := $(VENV)-az
 
-.PHONY: help setup demo test check check-az site bench chaos simulate corpus scan lock clean
+.PHONY: help setup demo test check check-az site bench chaos simulate corpus scan image check-image lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -35,11 +35,12 @@ test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
 	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
-check: setup ## lint, format, types, import rules, the documentation's links
+check: setup ## lint, format, types, import rules, Dockerfiles, the documentation
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
+	@$(VENV)/bin/hadolint Dockerfile deploy/local.Dockerfile
 	@$(SITE) build --strict --config-file deploy/site/mkdocs.yml
 
 site: setup ## build the documentation site in build/site; make site ARGS=serve shows it
@@ -69,6 +70,15 @@ corpus: setup ## run programs with known outcomes: make corpus DIR=...
 
 scan: ## look for insecure settings in deploy/infra and the Dockerfile (checkov)
 	@bash deploy/setup/scan.sh $(VENV)-scan
+
+image: ## build the worker's image, with docker or buildah; with LOCAL=1 that of the local stack
+	@deploy/image/build.sh
+
+check-image: setup ## build both images with buildah, run them as containers, check what is promised; needs root
+	@BUILDER=buildah deploy/image/build.sh localhost/jsworker
+	@$(PYTHON) -m tests.image $(foreach file,$(PIP_CONF) $(NPM_CONF),--built-with $(file)) $(ARGS)
+	@LOCAL=1 BUILDER=buildah deploy/image/build.sh localhost/jsworker-local
+	@$(PYTHON) -m tests.image.compose
 
 lock: setup ## lock the dependencies again, with hashes
 	@bash deploy/setup/lock.sh

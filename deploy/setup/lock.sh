@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, build.txt for making its wheel,
-# dev.txt for everything; scan.txt for the scanner of deploy/ and az.txt for the Azure CLI that `make check-az`
-# asks, which want versions of their own.
+# Resolves pyproject.toml into deploy/locks: run.txt for the worker alone, local.txt for what the local stack
+# needs besides, build.txt for making the wheel, dev.txt for everything; scan.txt for the scanner of deploy/ and
+# az.txt for the Azure CLI that `make check-az` asks, which want versions of their own.
 set -euo pipefail
 python=.venv/bin/python
 inputs=$(mktemp -d)
@@ -30,11 +30,13 @@ lock() { # OUTPUT INPUT
 
 mkdir -p deploy/locks
 requirements project telemetry >"$inputs/run.in"
+requirements local >"$inputs/local.in"
 requirements build >"$inputs/build.in"
 requirements project telemetry local dev lock >"$inputs/dev.in"
 requirements scan >"$inputs/scan.in"
 requirements az >"$inputs/az.in"
 lock deploy/locks/run.txt "$inputs/run.in"
+lock deploy/locks/local.txt "$inputs/local.in"
 lock deploy/locks/build.txt "$inputs/build.in"
 lock deploy/locks/dev.txt "$inputs/dev.in"
 lock deploy/locks/scan.txt "$inputs/scan.in"

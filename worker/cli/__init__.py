@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -58,7 +59,8 @@ class Commands(click.Group):
         """The command of that name; None when there is none."""
         if name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"worker.cli.{name}").command
+        absent = name == "local" and find_spec("worker.local") is None
+        command: click.Command = import_module(f"worker.cli.{'no_local' if absent else name}").command
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

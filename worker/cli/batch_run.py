@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import secrets
 from contextlib import asynccontextmanager
@@ -16,14 +17,10 @@ import click
 from worker import log
 from worker.app import open_client, run_worker
 from worker.batch import BatchError, Folder, read_manifest
-from worker.cli.local import sessions_by_default
 from worker.cli.progress import show_complete
-from worker.cli.running import log_to
+from worker.cli.running import Failure, log_to
+from worker.cli.stack import ABSENT, is_there, sessions_by_default
 from worker.cli.submit import send
-from worker.local import workers
-from worker.local.background import running
-from worker.local.config import StackConfig
-from worker.local.stack import LocalStack
 from worker.settings import PREFIX, WorkerSettings, load
 
 if TYPE_CHECKING:
@@ -86,7 +83,7 @@ async def beside_worker(
     async with _settings(run) as settings, open_client(settings) as client:
         services = Services(client, settings, Folder(settings.results_container, run.batch))
         stop = asyncio.Event()
-        told = partial(workers.tell_of, run.state) if run.local else None
+        told = _told(run)
         worker = asyncio.create_task(run_worker(settings, stop=stop, on_served=told))
         done = asyncio.create_task(work(services))
         try:
@@ -100,7 +97,6 @@ async def beside_worker(
             done.cancel()
             stop.set()
             await asyncio.gather(worker, done, return_exceptions=True)
-            workers.withdraw(run.state)
 
 
 async def completed(services: Services, jobs: Sequence[Candidate]) -> list[str]:
@@ -117,7 +113,30 @@ async def _settings(run: BatchRun) -> AsyncIterator[WorkerSettings]:
     """The settings of the environment, or of the local stack for as long as it is needed."""
     if not run.local:
         yield _loaded(run)
-    elif (environment := running(run.state)) is not None:
+    elif not is_there():
+        raise Failure(ABSENT)
+    else:
+        async with _local_settings(run) as settings:
+            yield settings
+
+
+def _told(run: BatchRun) -> Callable[[int], None] | None:
+    """Who hears of the port of the worker, so that it can be looked at."""
+    if not run.local:
+        return None
+    from worker.local.workers import tell_of, withdraw  # noqa: PLC0415 - may not be there
+
+    atexit.register(withdraw, run.state)
+    return partial(tell_of, run.state)
+
+
+@asynccontextmanager
+async def _local_settings(run: BatchRun) -> AsyncIterator[WorkerSettings]:
+    from worker.local.background import running  # noqa: PLC0415 - may not be there
+    from worker.local.config import StackConfig  # noqa: PLC0415 - as above
+    from worker.local.stack import LocalStack  # noqa: PLC0415 - as above
+
+    if (environment := running(run.state)) is not None:
         os.environ.update(environment)
         yield _loaded(run)
     else:

@@ -11,8 +11,8 @@ import click
 from worker.cases_source import read_cases
 from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
 from worker.cli.cases_report import of_cases, of_proof
-from worker.cli.local import STATE
 from worker.cli.running import PATH, SHORT, UNDONE, examples, failures, run
+from worker.cli.stack import STATE
 from worker.proving import Proof, Tried, laid_open, trials
 from worker.report import MAX_RESULT_BYTES
 from worker.settings import CasesSettings, load

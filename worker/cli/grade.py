@@ -11,11 +11,11 @@ import click
 from worker.cli.batch_run import LOCAL, MAX_SESSIONS, VERBOSE, BatchRun, beside_worker, completed, new_name
 from worker.cli.diff import report_unstable
 from worker.cli.layout import layout_of, layout_options
-from worker.cli.local import STATE
 from worker.cli.regrade import REPEAT, follow_all
 from worker.cli.regrade import send as regrade
 from worker.cli.results import report, reporting_options
 from worker.cli.running import FILE, PATH, SHORT, UNDONE, batch_name, examples, run
+from worker.cli.stack import STATE
 from worker.cli.submit import CASES, Sources
 from worker.faults import ServiceFault
 from worker.regrading import Request

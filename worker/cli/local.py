@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.running import FILE, Failure, examples, failures, run
+from worker.cli.stack import STATE, sessions_by_default
 from worker.local.background import running, start_in_background, stop
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
@@ -17,19 +16,7 @@ from worker.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-STATE = click.option(
-    "--state",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".jsworker"),
-    show_default=True,
-    help="Where the local stack keeps its state.",
-)
-
-
-def sessions_by_default() -> int:
-    """One a processor, at least two: limits are wall time, which programs must not take from each other."""
-    return max(2, len(os.sched_getaffinity(0)))
+    from pathlib import Path
 
 
 @click.group("local")

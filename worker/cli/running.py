@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from contextlib import contextmanager, redirect_stderr
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
@@ -18,8 +19,8 @@ import click
 from worker import log
 from worker.batch import BatchError
 from worker.cases_folder import CasesError
+from worker.cli import stack
 from worker.faults import ServiceFault
-from worker.local.supervised import StackError
 from worker.names import is_batch_name
 from worker.report import printable
 from worker.schedules_file import SchedulesError
@@ -32,6 +33,21 @@ PATH = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 UNDONE, MISUSED, SHORT = 1, 2, 3
 INTERRUPTED = 128 + signal.SIGINT
+
+
+def _of_the_local_stack() -> tuple[type[Exception], ...]:
+    """What it raises, in words for people; the worker's image is without one."""
+    return (import_module("worker.local.supervised").StackError,) if stack.is_there() else ()
+
+
+TOLD: tuple[type[Exception], ...] = (
+    BatchError,
+    CasesError,
+    SchedulesError,
+    ServiceFault,
+    *_of_the_local_stack(),
+)
+EXPECTED: tuple[type[Exception], ...] = (SettingsError, OSError, *TOLD)
 
 
 class Failure(click.ClickException):
@@ -76,15 +92,7 @@ def failures() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise _failure(_first(group)) from group
-    except (
-        BatchError,
-        CasesError,
-        SchedulesError,
-        SettingsError,
-        ServiceFault,
-        StackError,
-        OSError,
-    ) as error:
+    except EXPECTED as error:
         raise _failure(error) from error
 
 
@@ -160,7 +168,7 @@ def _failure(error: BaseException) -> BaseException:
     match error:
         case SettingsError():
             return Misused(str(error))
-        case BatchError() | CasesError() | SchedulesError() | ServiceFault() | StackError():
+        case _ if isinstance(error, TOLD):
             return Failure(str(error))
         case OSError() if error.errno is not None and error.errno != errno.EPIPE:
             return Failure(f"{error.filename or 'I/O'}: {error.strerror}")

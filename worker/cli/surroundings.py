@@ -12,7 +12,6 @@ from worker.app import credential_for
 from worker.cli.looking import Queue, Stack
 from worker.cli.running import Failure
 from worker.faults import ConfigurationFault, ExecutionLost, ServiceFault
-from worker.local.background import running
 from worker.sessions import open_sessions
 from worker.settings import PREFIX, ClientSettings, SettingsError, WorkerSettings, load
 
@@ -86,6 +85,8 @@ async def open_local(state: Path) -> AsyncIterator[Surroundings]:
     Raises:
         Failure: none does.
     """
+    from worker.local.background import running  # noqa: PLC0415 - may not be there
+
     environment = running(state)
     if environment is None:
         raise Failure(f"no local stack is running in {state}: start it with `jsworker local up`")

@@ -14,9 +14,9 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from worker.cli.local import STATE
-from worker.cli.running import examples, output, quiet_logs, run
+from worker.cli.running import Failure, examples, output, quiet_logs, run
 from worker.cli.screen import view
+from worker.cli.stack import ABSENT, STATE, is_there
 from worker.cli.watch_worker import Target, open_watch
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def command(  # noqa: PLR0913 - the options
 
     A worker answers its own machine only: run this where it runs. It shows until interrupted.
     """
+    if local and not is_there():
+        raise Failure(ABSENT)
     target = Target(url, state if local else None)
     run(_top(target, interval, once=once or not sys.stdout.isatty(), as_json=as_json))
 

@@ -13,7 +13,6 @@ import httpx
 from worker.cli.looking import Look, ask
 from worker.cli.running import Failure
 from worker.cli.surroundings import open_configured, open_local
-from worker.local.workers import ports
 from worker.settings import PREFIX
 from worker.status import Status
 
@@ -37,7 +36,7 @@ class Target:
         """Where to ask now: workers of the local stack come and go."""
         if self.url:
             return self.url
-        found = ports(self.state) if self.state else []
+        found = _ports(self.state) if self.state else []
         port = found[0] if found else os.environ.get(f"{PREFIX}HEALTH_PORT") or DEFAULT_PORT
         return f"http://127.0.0.1:{port}"
 
@@ -89,6 +88,12 @@ class Watch:
             lost_at = last.lost_at or (datetime.now().astimezone() if last.status else None)
             return replace(last, trouble=failure.message, lost_at=lost_at)
         return replace(last, status=Status.model_validate(document), trouble=None, lost_at=None)
+
+
+def _ports(state: Path) -> list[int]:
+    from worker.local.workers import ports  # noqa: PLC0415 - may not be there
+
+    return ports(state)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the project's Dockerfile says, read as Docker reads it."""
+"""What the project's Dockerfiles say, read as Docker reads them."""
 
 import json
 import re
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+WORKER = "Dockerfile"
+LOCAL = "deploy/local.Dockerfile"
 
 
 @dataclass(frozen=True)
@@ -16,16 +18,16 @@ class Instruction:
     value: str
 
 
-def instructions() -> list[Instruction]:
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+def instructions(file: str = WORKER) -> list[Instruction]:
+    text = re.sub(r"^#.*\n", "", (ROOT / file).read_text(), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
     return [Instruction(*line.split(maxsplit=1)) for line in lines if line.strip()]
 
 
-def stages() -> list[list[Instruction]]:
+def stages(file: str = WORKER) -> list[list[Instruction]]:
     """The instructions of each stage; the last one is the image."""
     found: list[list[Instruction]] = []
-    for instruction in instructions():
+    for instruction in instructions(file):
         if instruction.name == "FROM":
             found.append([])
         if found:
@@ -33,9 +35,9 @@ def stages() -> list[list[Instruction]]:
     return found
 
 
-def value(name: str) -> str:
+def value(name: str, file: str = WORKER) -> str:
     """What the image's only instruction of this name says."""
-    (found,) = [instruction.value for instruction in stages()[-1] if instruction.name == name]
+    (found,) = [instruction.value for instruction in stages(file)[-1] if instruction.name == name]
     return found
 
 
@@ -48,3 +50,14 @@ def words(name: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in value("ENV").split())
+
+
+def commands(file: str = WORKER) -> list[str]:
+    """The commands that the build runs, one by one."""
+    return [
+        part.strip()
+        for stage in stages(file)
+        for instruction in stage
+        if instruction.name == "RUN"
+        for part in re.sub(r"--mount=\S+", "", instruction.value).split("&&")
+    ]

@@ -1,4 +1,4 @@
-"""The worker's image, as far as it can be looked at without building it."""
+"""The images, as far as they can be looked at without building them."""
 
 import asyncio
 import os
@@ -8,7 +8,17 @@ import tomllib
 
 import pytest
 
-from tests.contract.health.dockerfile import ROOT, environment, instructions, stages, value, words
+from tests.contract.health.dockerfile import (
+    LOCAL,
+    ROOT,
+    WORKER,
+    commands,
+    environment,
+    instructions,
+    stages,
+    value,
+    words,
+)
 from worker.health import serve_health
 from worker.vitals import Vitals
 
@@ -48,35 +58,35 @@ def test_the_health_check_asks_the_port_that_is_served() -> None:
     assert environment()["JSWORKER_HEALTH_PORT"] == value("EXPOSE")
 
 
-def test_it_runs_as_a_user_without_rights() -> None:
-    assert int(value("USER")) > 0
+@pytest.mark.parametrize("file", [WORKER, LOCAL])
+def test_it_runs_as_a_user_without_rights(file: str) -> None:
+    assert all(int(each) > 0 for each in value("USER", file).split(":"))
 
 
-def test_every_stage_comes_from_the_base_that_was_given() -> None:
-    bases = [instruction.value for stage in stages() for instruction in stage if instruction.name == "FROM"]
+@pytest.mark.parametrize("file", [WORKER, LOCAL])
+def test_every_stage_comes_from_the_base_that_was_given(file: str) -> None:
+    bases = [each.value for stage in stages(file) for each in stage if each.name == "FROM"]
     assert [base.split()[0] for base in bases] == ["${BASE_IMAGE}"] * 2
-    assert instructions()[0].value == "BASE_IMAGE=python:3.11-slim"
+    assert instructions(file)[0].value == "BASE_IMAGE=python:3.11-slim"
 
 
-def test_what_is_installed_from_elsewhere_is_locked_by_hashes() -> None:
-    commands = [
-        part.strip()
-        for stage in stages()
-        for instruction in stage
-        if instruction.name == "RUN"
-        for part in instruction.value.split("&&")
-    ]
-    installs = [command for command in commands if re.search(r"\bpip (install|wheel)\b", command)]
-    assert len(installs) == 4
+@pytest.mark.parametrize("file", [WORKER, LOCAL])
+def test_what_is_installed_from_elsewhere_is_locked_by_hashes(file: str) -> None:
+    installs = [each for each in commands(file) if re.search(r"\bpip\b.* (install|wheel) |\bnpm ", each)]
+    assert len(installs) >= 4
     for command in installs:
-        assert "--require-hashes" in command or "--no-index" in command or "--no-build-isolation" in command
+        assert "--require-hashes" in command or "--no-index" in command or " npm ci " in command
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "build.txt"])
-def test_every_package_of_a_lock_has_hashes_and_none_is_node(lock: str) -> None:
+def test_the_worker_is_without_the_local_stack() -> None:
+    assert "rm -r worker/local" in commands()
+
+
+@pytest.mark.parametrize("lock", ["run.txt", "build.txt", "local.txt"])
+def test_every_package_of_a_lock_has_hashes_and_only_the_local_stack_has_node(lock: str) -> None:
     packages = re.split(r"\n(?=\S)", (ROOT / "deploy/locks" / lock).read_text().strip())
     assert all(re.match(r"[a-z0-9.-]+==\S+ \\\n +--hash=sha256:", package) for package in packages)
-    assert not any(package.startswith("node") for package in packages)
+    assert any(package.startswith("node") for package in packages) == (lock == "local.txt")
 
 
 def test_the_build_has_the_packages_that_the_project_asks_for() -> None:
@@ -85,16 +95,17 @@ def test_the_build_has_the_packages_that_the_project_asks_for() -> None:
     assert all(f"{package} \\\n" in locked for package in wanted)
 
 
-def test_all_that_is_copied_is_given_to_the_build() -> None:
+@pytest.mark.parametrize("file", [WORKER, LOCAL])
+def test_all_that_is_copied_is_given_to_the_build(file: str) -> None:
     given = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
     copied = [
         source
-        for stage in stages()[:-1]
+        for stage in stages(file)[:-1]
         for instruction in stage
         if instruction.name == "COPY"
         for source in instruction.value.split()[:-1]
     ]
     assert copied
     for source in copied:
-        assert source in given
+        assert source in given or source.startswith("worker/")
         assert (ROOT / source).exists()

@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import json
 import logging
+import os
 import signal
 import sys
 from functools import partial
@@ -19,6 +20,7 @@ from worker.local.pool.pool import SessionPool
 from worker.local.switches import FaultsFile, Switches
 
 PR_SET_PDEATHSIG = 1
+VARIABLE = "JSWORKER_POOL_TOKEN"
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def _config(options: argparse.Namespace) -> PoolConfig:
     if options.faults:
         faults.follow(FaultsFile(options.faults), attrgetter("pool"))
     return PoolConfig(
-        token=options.token_file.read_text().strip(),
+        token=_token(options.token_file),
         max_sessions=options.max_sessions,
         cooldown_seconds=options.cooldown,
         spares=options.spares,
@@ -57,10 +59,17 @@ def _config(options: argparse.Namespace) -> PoolConfig:
     )
 
 
+def _token(file: Path | None) -> str:
+    token = file.read_text().strip() if file else os.environ.get(VARIABLE, "")
+    if not token:
+        raise ValueError(f"there is no token: give --token-file, or set {VARIABLE}")
+    return token
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.local.pool", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--token-file", type=Path, required=True, help="holds the bearer token")
+    parser.add_argument("--token-file", type=Path, help=f"holds the token, which else is in {VARIABLE}")
     parser.add_argument("--max-sessions", type=int, default=5)
     parser.add_argument("--cooldown", type=float, default=300.0, metavar="SECONDS")
     parser.add_argument("--spares", type=int, default=2, help="sessions kept ready")

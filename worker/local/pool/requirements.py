@@ -24,7 +24,8 @@ PROBE = [
 PROBE_SECONDS = 10.0
 HINT = (
     "unprivileged user namespaces are needed: in a container allow them (for Docker: "
-    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined), on Ubuntu 24.04 and later set "
+    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+    "systempaths=unconfined), on Ubuntu 24.04 and later set "
     "'sysctl kernel.apparmor_restrict_unprivileged_userns=0' or give bwrap an AppArmor profile, elsewhere "
     "check 'sysctl user.max_user_namespaces kernel.unprivileged_userns_clone'; or, for programs you trust, "
     "start with --unsafe-no-sandbox"
