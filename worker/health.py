@@ -1,4 +1,4 @@
-"""``/health/live``, ``/health/ready`` and ``/metrics``, for platforms; ``/status``, for this machine's users."""
+"""``/health/live``, ``/health/ready`` and ``/metrics`` for platforms, ``/status`` for this machine alone."""
 
 from __future__ import annotations
 
