@@ -1,4 +1,4 @@
-"""Health and metrics for platforms (``/health/…``, ``/metrics``), ``/status`` for users of this machine."""
+"""``/health/live``, ``/health/ready`` and ``/metrics`` for platforms, ``/status`` for this machine alone."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from tests.unit.core.fake_queue import FakeChildren, FakePost
 from worker.announcing import Announcements
 from worker.chains import Chains
 from worker.endings import Endings
+from worker.observing import SILENT
 from worker.outbox import Outbox, Sending
 from worker.settings import ClientSettings
 from worker.shelf import Shelf
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
     from tests.unit.core.fake_blobs import FakeBlobs
     from tests.unit.core.fake_queue import Queue
     from worker.committing import Committer
+    from worker.observing import Observer
 
 PATIENCE_SECONDS = 5
 
 
-def endings(
+def endings(  # noqa: PLR0913, PLR0917 - wiring
     committer: Committer,
     blobs: FakeBlobs,
     queue: Queue,
     calls: Calls,
     settings: ClientSettings | None = None,
+    observer: Observer = SILENT,
 ) -> Endings:
     """As ``worker.children`` does it."""
     chains = Chains(Shelf(blobs, PATIENCE_SECONDS), "results", 1000)
@@ -39,4 +42,5 @@ def endings(
         PATIENCE_SECONDS,
         announcements=Announcements(settings),
         outbox=outbox,
+        observer=observer,
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from worker.trace import Trace
 
 RECEIVE_SECONDS = 4.0
+LEAST_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Queue:
 
     async def wait(self, until: float) -> None:
         """Until a message may have come."""
-        due = min(until, self.rules.next_due())
+        # A timer may fire a rounding error too early: to wait for what is left of it would let no time pass.
+        due = max(min(until, self.rules.next_due()), now() + LEAST_SECONDS)
         try:
             async with asyncio.timeout_at(due):
                 await self._changed.wait()

@@ -20,6 +20,7 @@ from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
 from worker.job_run import Services
 from worker.lifecycle import Duty, Worker
+from worker.observing import SILENT
 from worker.permits import Permits
 from worker.processor import Processor
 from worker.progress import Progress
@@ -34,6 +35,7 @@ from worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from worker.delivery import Delivery
+    from worker.observing import Observer
     from worker.routes import RoutesFile
     from worker.settlement import History, Settlement
     from worker.slot import Handler
@@ -67,7 +69,7 @@ class Process:
         self.blobs = self.blobs_class(world.account, self.calls)
         self.permits = Permits(0 if self.settings.permit_leases else self.settings.max_sessions)
         self.pool, self.identifiers = self.pool_class(world.pool, self.calls), self.new_identifiers()
-        self.leases = SessionLeases(self.pool, self.permits, self.identifiers, self.settings)
+        self.leases = SessionLeases(self.pool, self.permits, self.identifiers, self.settings, world.observer)
         self.vitals, container = Vitals(), self.settings.results_container
         self.cancellations = Cancellations(self.blobs, container)
         self.committer = Committer(
@@ -78,7 +80,9 @@ class Process:
             inputs=InputFetcher(self.blobs, self.settings),
             leases=self.leases,
             committer=self.committer,
-            endings=endings(self.committer, self.blobs, world.queue, self.calls, settings=self.settings),
+            endings=endings(
+                self.committer, self.blobs, world.queue, self.calls, self.settings, world.observer
+            ),
             breaker=Breaker("services", self.vitals),
             company=Company(),
             suspects=Suspects(self.blobs, container),
@@ -87,6 +91,7 @@ class Process:
             vitals=self.vitals,
             settings=self.settings,
             shares=Shares(self.settings.fair_lookahead, lambda: self.permits.limit, self.settings.beyond),
+            observer=world.observer,
         )
         self._queue = world.queue
         self.job_queues = FakeJobQueues(world.queue, self.calls)
@@ -136,6 +141,7 @@ class World:
         self.account, self.pool, self.queue = Account(), Pool(max_sessions), Queue()
         self.processes: list[Process] = []
         self.routes: RoutesFile | None = None
+        self.observer: Observer = SILENT
 
     def process(self, **values: object) -> Process:
         process = Process(self, None, **({"max_sessions": self.pool.max_sessions} | values))
