@@ -187,6 +187,7 @@ def _lines(asked: Asked, plan: Plan) -> Iterator[str]:
     yield f"  session-hours  {plan.session_hours_billed:,} billed, {plan.session_hours_used:,.2f} used"
     yield f"  cost           {plan.cost:,.2f} USD for the sessions"
     yield f"  bounded by     {_WHAT_HELPS[plan.bottleneck]}"
+    yield f"  deploy with    POOL_SESSIONS={asked.pool.sessions} SESSIONS_PER_REPLICA={per_worker}"
     yield ""
     yield "by policy        finish  session-hours      cost"
     for policy in ("fresh", "keyed", "shared") if asked.work.policy == "keyed" else ("fresh", "shared"):

@@ -12,6 +12,7 @@ from tests.unit.deploy.bicep import INFRA, bicep
 from tests.unit.deploy.deployment import deployed
 from worker import fitting, handed_in, lifecycle, link, names, permit_leases, sessions, suspects
 from worker.messages import SHORT_LOCK_SECONDS
+from worker.plan import Workers
 from worker.processor import DELIVERIES_BEFORE_A_COPY
 from worker.settings import WorkerSettings
 
@@ -93,12 +94,12 @@ def test_a_scheduler_looks_ahead_twice_as_far_as_to_the_next_look() -> None:
     assert configuration["replicaTimeout"] < int(minutes) * 60
 
 
-def test_replicas_together_never_use_more_sessions_than_the_pool_has() -> None:
+def test_replicas_are_as_many_as_planned_and_never_use_more_sessions_than_the_pool_has() -> None:
     for pool, asked in fleets():
         sessions_each = deployed("main", poolSessions=pool, sessionsPerReplica=asked).name("sessions")
         fleet = deployed("worker", poolSessions=pool, sessionsPerReplica=sessions_each)
         assert 1 <= sessions_each <= asked
-        assert 1 <= fleet.name("replicas") <= pool // sessions_each
+        assert fleet.name("replicas") == Workers(sessions_each).replicas(pool) <= pool // sessions_each
 
 
 def test_replicas_and_their_settings_are_what_was_worked_out() -> None:
