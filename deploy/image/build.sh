@@ -9,11 +9,20 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-tag=${1:-jsworker}
-file=Dockerfile
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
 if [ -n "${LOCAL:-}" ]; then
   tag=${1:-jsworker-local}
   file=deploy/local.Dockerfile
+elif [ -n "${PIP_CONF:-}${CA_FILE:-}" ]; then
+  tag=${1:-jsworker}
+  file=$folder/Dockerfile
+  pip="--mount=type=secret,id=pip,target=/etc/pip.conf"
+  authorities="--mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt"
+  sed "0,/^RUN /s||RUN $pip $authorities |" Dockerfile >"$file"
+else
+  tag=${1:-jsworker}
+  file=Dockerfile
 fi
 
 version=$(sed -nE 's/^__version__ = "(.*)"/\1/p' worker/__init__.py)

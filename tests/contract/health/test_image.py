@@ -54,6 +54,20 @@ def test_the_worker_is_the_first_process_itself_and_hears_the_signal_that_ends_i
     assert value("STOPSIGNAL") == "SIGTERM"
 
 
+def test_the_worker_s_image_can_be_built_without_buildkit_as_in_an_azure_registry() -> None:
+    new = re.compile(r"--(mount|chmod|link|parents)\b|<<")
+    assert [one.value for one in instructions() if new.search(one.value)] == []
+    assert not (ROOT / WORKER).read_text().startswith("# syntax")
+
+
+def test_the_first_run_downloads_and_no_other_so_that_it_alone_is_given_a_build_s_secrets() -> None:
+    runs = [
+        "pip install" in one.value or "apt-get" in one.value for one in instructions() if one.name == "RUN"
+    ]
+    assert runs[0]
+    assert not any(runs[1:])
+
+
 def test_the_health_check_asks_the_port_that_is_served() -> None:
     assert environment()["JSWORKER_HEALTH_PORT"] == value("EXPOSE")
 
