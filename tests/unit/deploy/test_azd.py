@@ -48,6 +48,13 @@ def test_azd_deploys_the_worker_by_the_template_with_the_service_s_name() -> Non
     assert list(AZD["services"]) == ["worker"]
 
 
+def test_azd_forgets_what_it_deployed_last_so_that_changed_settings_are_deployed_too() -> None:
+    (service,) = AZD["services"]
+    name, value = AZD["hooks"]["predeploy"]["run"].removeprefix("azd env set ").split()
+    assert name == f"SERVICE_{service.upper()}_TEMPLATE_HASH"
+    assert not re.fullmatch(r"[0-9a-f]{64}", value)
+
+
 def test_azd_finds_what_it_has_made_by_tags() -> None:
     group = deployed("main", environmentName="here").resource("group")
     assert group["tags"] == {"azd-env-name": "here"}
@@ -107,7 +114,8 @@ def test_what_is_off_leaves_nothing_behind() -> None:
     scope = deployed("worker", incoming=False, schedules=False, webhookHosts="")
     app = scope.resource("app")["properties"]
     assert [one.symbol for one in scope.resources() if not one.existing] == ["app"]
-    assert app["configuration"]["secrets"] == app["template"]["volumes"] == []
+    assert [one["name"] for one in app["configuration"]["secrets"]] == ["application-insights"]
+    assert app["template"]["volumes"] == []
     assert app["template"]["containers"][0]["volumeMounts"] == []
     assert "JSWORKER_ROUTES" not in environment("app", incoming=False)
 
