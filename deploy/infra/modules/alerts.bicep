@@ -37,17 +37,18 @@ AppMetrics
   }
   {
     name: 'no-worker'
-    description: 'Messages have waited for half an hour and no worker says that it is there.'
+    description: 'Messages were sent half an hour ago, and no worker has said since that it is there.'
     severity: 1
-    window: 'PT30M'
+    window: 'PT1H' // how many messages wait is not exported to logs; how many come is
     periods: 1
     query: '''
 AzureMetrics
-| where ResourceProvider == 'MICROSOFT.SERVICEBUS' and MetricName == 'ActiveMessages'
-| summarize waiting = min(Minimum)
-| where waiting > 0
-| extend workers = toscalar(AppMetrics | where Name == 'jsworker.ready' | count)
-| where workers == 0
+| where ResourceProvider == 'MICROSOFT.SERVICEBUS' and MetricName == 'IncomingMessages' and Total > 0
+| where TimeGenerated < ago(30m)
+| summarize sent = max(TimeGenerated)
+| where isnotnull(sent)
+| extend heard = toscalar(AppMetrics | where Name == 'jsworker.ready' | summarize max(TimeGenerated))
+| where isnull(heard) or heard < sent
 '''
   }
   {

@@ -60,6 +60,13 @@ def test_a_query_begins_with_a_table_and_has_no_open_bracket() -> None:
         assert query.count("(") == query.count(")"), name
 
 
+def test_queries_ask_for_those_metrics_of_the_queues_that_azure_exports_to_logs() -> None:
+    exported = {"IncomingMessages", "OutgoingMessages", "CompleteMessage", "AbandonMessage"}
+    asked = {one for query in queries().values() for one in re.findall(r"MetricName == '(\w+)'", query)}
+    assert asked
+    assert asked <= exported  # not the counts of messages, which are only there for metric alerts
+
+
 def test_each_queue_has_an_alert_of_its_own_for_dead_letters() -> None:
     (alert,) = [one.config for one in deployed("modules/alerts").resources() if one.symbol == "deadLetters"]
     (criterion,) = alert["properties"]["criteria"]["allOf"]
