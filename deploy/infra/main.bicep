@@ -228,6 +228,7 @@ output JSWORKER_STORAGE_ACCOUNT_URL string = storage.outputs.url
 output JSWORKER_POOL_ENDPOINT string = pool.outputs.endpoint
 output JSWORKER_MAX_SESSIONS int = poolSessions
 output JSWORKER_SESSIONS_PER_WORKER int = sessions
+output JSWORKER_PERMIT_LEASES bool = true // a worker on a desk shares the pool with those here
 output JSWORKER_SESSION_COOLDOWN_SECONDS int = cooldownSeconds
 output JSWORKER_QUEUE string = messaging.outputs.queueName
 output WORKER_APP_NAME string = 'worker-${suffix}'

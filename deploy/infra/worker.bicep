@@ -83,9 +83,10 @@ var settings = [
   { name: 'JSWORKER_SESSION_COOLDOWN_SECONDS', value: string(cooldownSeconds) }
   { name: 'JSWORKER_SHUTDOWN_GRACE_SECONDS', value: string(shutdownGraceSeconds) }
   { name: 'JSWORKER_EVENT_DESTINATIONS', value: 'topic:events' }
-  { name: 'JSWORKER_AZURE_MONITOR', value: insights.properties.ConnectionString }
+  { name: 'JSWORKER_AZURE_MONITOR', secretRef: 'application-insights' }
   { name: 'JSWORKER_HEALTH_PORT', value: '8080' }
 ]
+var insightsSecret = { name: 'application-insights', value: insights.properties.ConnectionString }
 var routesSecret = { name: 'routes-file', value: routesFile }
 var webhooksSecret = { name: 'webhook-secret', value: webhookSecret }
 var routesVolume = {
@@ -142,7 +143,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
       registries: [
         { server: registryEndpoint, identity: platform.id }
       ]
-      secrets: concat(incoming ? [routesSecret] : [], hasWebhooks ? [webhooksSecret] : [])
+      secrets: concat([insightsSecret], incoming ? [routesSecret] : [], hasWebhooks ? [webhooksSecret] : [])
     }
     template: {
       terminationGracePeriodSeconds: 300 // the worker's own grace, and its cleaning up after that

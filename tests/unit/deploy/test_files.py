@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FOR_PEOPLE = {  # outputs of main.bicep that worker.bicepparam does not read
     "AZURE_RESOURCE_GROUP",  # azd itself
     "JSWORKER_SERVICEBUS_NAMESPACE",  # clients
+    "JSWORKER_PERMIT_LEASES",  # a worker on a desk, and the doctor there
     "SESSION_POOL_NAME",
     "SUBMITTER_IDENTITY_NAME",
     "READER_IDENTITY_NAME",
