@@ -7,12 +7,14 @@ source "$(dirname "$0")/settings.sh"
 az servicebus namespace create --name "$NAMESPACE" --resource-group "$RESOURCE_GROUP" --location "$LOCATION" \
   --sku Standard --minimum-tls-version 1.2 --disable-local-auth true --output none
 
-for queue in "$QUEUE" webhooks; do # the second for events on their way to webhooks, see docs/webhooks.md
-  az servicebus queue create --name "$queue" --namespace-name "$NAMESPACE" --resource-group "$RESOURCE_GROUP" \
-    --lock-duration PT1M --max-delivery-count 20 --default-message-time-to-live P14D \
+queue() { # NAME TIME_TO_LIVE
+  az servicebus queue create --name "$1" --namespace-name "$NAMESPACE" --resource-group "$RESOURCE_GROUP" \
+    --lock-duration PT1M --max-delivery-count 20 --default-message-time-to-live "$2" --max-size 5120 \
     --enable-dead-lettering-on-message-expiration true \
     --enable-duplicate-detection true --duplicate-detection-history-time-window PT30M --output none
-done
+}
+queue "$QUEUE" P14D
+queue webhooks P2D # of events on their way to webhooks, see docs/webhooks.md
 
 az storage account create --name "$STORAGE_ACCOUNT" --resource-group "$RESOURCE_GROUP" --location "$LOCATION" \
   --kind StorageV2 --sku Standard_LRS --https-only true --min-tls-version TLS1_2 \

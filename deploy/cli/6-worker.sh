@@ -39,9 +39,13 @@ endpoint=$(az containerapp sessionpool show --name "$SESSION_POOL" --resource-gr
 worker_id=$(of "$WORKER_IDENTITY" id)
 platform_id=$(of "$PLATFORM_IDENTITY" id)
 
+# By its digest: a new image under the same tag makes a new revision, too.
+image=$REGISTRY.azurecr.io/jsworker@$(az acr repository show --name "$REGISTRY" --image "jsworker:$IMAGE_TAG" \
+  --query digest --output tsv)
+
 # The platform's grace is longer than the worker's, which is longer than the longest program: no job is cut short.
 az containerapp create --name "$WORKER_APP" --resource-group "$RESOURCE_GROUP" --environment "$ENVIRONMENT" \
-  --image "$REGISTRY.azurecr.io/jsworker:$IMAGE_TAG" --revisions-mode single --cpu 1 --memory 2Gi \
+  --image "$image" --revisions-mode single --cpu 1 --memory 2Gi \
   --registry-server "$REGISTRY.azurecr.io" --registry-identity "$platform_id" \
   --user-assigned "$worker_id" "$platform_id" --termination-grace-period 300 \
   --min-replicas 0 --max-replicas "$((POOL_SESSIONS / SESSIONS_PER_REPLICA))" \
