@@ -64,10 +64,12 @@ class Receiver:
 
 
 @contextmanager
-def receiving(folder: Path, name: str, answers: Sequence[Says] = (Says(),)) -> Iterator[Receiver]:
-    """A receiver whose certificate is for this name and no other."""
+def receiving(
+    folder: Path, name: str, answers: Sequence[Says] = (Says(),), *, lasts: timedelta = DAY
+) -> Iterator[Receiver]:
+    """A receiver whose certificate is for this name and no other, from yesterday on and so long from now."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(folder, name))
+    context.load_cert_chain(_certificate(folder, name, lasts))
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
         receiver = Receiver(server.server_port, folder / "authority.pem", answers=list(answers))
@@ -117,17 +119,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is to be said."""
 
 
-def _certificate(folder: Path, name: str) -> Path:
+def _certificate(folder: Path, name: str, lasts: timedelta) -> Path:
     """A file with a key and its certificate; that of the authority lies beside it."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _named("An authority of tests")
     root = (
-        _unsigned(authority, authority, authority_key)
+        _unsigned(authority, authority, authority_key, DAY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     leaf = (
-        _unsigned(_named(name), authority, key)
+        _unsigned(_named(name), authority, key, lasts)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -143,7 +145,7 @@ def _named(name: str) -> x509.Name:
 
 
 def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: timedelta
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -153,5 +155,5 @@ def _unsigned(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
+        .not_valid_after(now + lasts)
     )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 CALL_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 MEGABYTE = 1 << 20
+MOST_OF_A_MESSAGE = 200
 _FOR_EVER = timedelta(days=3650)  # the service's own word for it is 29,000 years
 _FORBIDDEN, _THROTTLED = 403, 429
 T = TypeVar("T")
@@ -162,8 +163,9 @@ def _refused(name: str, error: HttpResponseError) -> ConfigurationFault:
         return ConfigurationFault(
             f"no token for Service Bus: {error.message}", "Sign in (az login), or give a managed identity"
         )
+    said = f": {error.message[:MOST_OF_A_MESSAGE]}" if error.status_code == _FORBIDDEN else ""
     return PropertiesHidden(
-        f"the properties of {name!r} may not be read ({error.status_code})",
+        f"the properties of {name!r} may not be read ({error.status_code}{said})",
         "Reading them takes a key with the right Manage, or the role Azure Service Bus Data Owner; "
         "the worker itself needs neither",
     )

@@ -77,4 +77,5 @@ def _denied(blob: str, error: HttpResponseError) -> ConfigurationFault:
 
 def code_of(error: HttpResponseError) -> str:
     """The service's own word for what is wrong, which the SDK adds to the exception."""
-    return str(getattr(error, "error_code", None) or error.status_code)
+    code = getattr(error, "error_code", None)  # of the SDK's enumeration, if that has it
+    return str(getattr(code, "value", code) or error.status_code)

@@ -185,6 +185,11 @@ async def _handed_back(receiver: ServiceBusReceiver, under_way: asyncio.Task[Any
         log.debug("late_call_failed", reason=str(error))
 
 
+def is_about_sessions(error: Exception) -> bool:
+    """Whether the service refuses because the queue requires sessions, for which it has no code."""
+    return any(words in str(error) for words in _SESSIONS)
+
+
 @contextmanager
 def mapped(queue: str) -> Iterator[None]:
     """Turn the SDK's errors into the faults of ``worker.faults``."""
@@ -206,7 +211,7 @@ def mapped(queue: str) -> Iterator[None]:
         raise CapacityFault(f"Service Bus throttles: {error}") from error
     except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError) as error:
         # ValueError and AttributeError: the SDK's words for a link that was shut down under it
-        if any(words in str(error) for words in _SESSIONS):
+        if is_about_sessions(error):
             raise ConfigurationFault(
                 f"the queue {queue!r} requires sessions", "Make it anew without sessions: jobs need no order"
             ) from error

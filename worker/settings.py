@@ -18,7 +18,7 @@ from worker.lane import Lane, first_name, subscription_of
 from worker.webhook_signing import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PREFIX = "JSWORKER_"
 MAX_CASES_BYTES = 4 << 20
@@ -26,7 +26,15 @@ PLATFORM_RUN_SECONDS = 220  # the service ends every execution after this
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; the message has a line for each problem and what to set."""
+    """The settings cannot be used; the message has a line for each problem and what to set.
+
+    Attributes:
+        problems: a sentence each, beginning with the setting's name and a colon; empty if there is but one.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class CasesSettings(BaseSettings):
@@ -259,7 +267,7 @@ def load(cls: type[S]) -> S:
     problems += cls.missing(os.environ)
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        raise SettingsError(f"the settings cannot be used:\n{lines}")
+        raise SettingsError(f"the settings cannot be used:\n{lines}", problems)
     return settings
 
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "routes": "Check routes, by which events become jobs.",
     "cases": "Check cases, and prove them by programs known to be right and wrong.",
     "schedule": "Run jobs at certain times: check schedules, keep the queue supplied, catch up.",
+    "doctor": "Find what is wrong with the settings and services, and what mends it.",
     "local": "Start and stop the local stack.",
     "schema": "Print the JSON Schema of jobs, results, cases files or routes.",
     "version": "Print the version.",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NARROW = 78  # columns, under which panels stand one under the other
 MOST_REASONS = 4
-_TITLES_LINES = 4  # of a table of jobs, around its rows
+_TITLES_LINES = 3  # of a table of jobs, around its rows
 _GOOD, _BAD, _WORSE, _QUIET = "green", "yellow", "red", "bright_black"
 _STYLES = {"succeeded": _GOOD, "accepted": _GOOD, "infrastructure_failed": _WORSE, "internal_error": _WORSE}
 
@@ -146,7 +146,7 @@ def _stack(stack: Stack) -> Panel:
         lines.append(table)
     if stack.sessions is not None:
         lines.append(_line(f"pool: {stack.sessions} of {stack.max_sessions} sessions allocated"))
-    lines += [Text(printable(trouble), _WORSE) for trouble in stack.troubles]
+    lines += [Text(printable(trouble), _BAD) for trouble in stack.troubles]
     return _panel("queues", *lines)
 
 

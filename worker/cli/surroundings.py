@@ -11,7 +11,7 @@ from worker.administration import open_administration
 from worker.app import credential_for
 from worker.cli.looking import Queue, Stack
 from worker.cli.running import Failure
-from worker.faults import ExecutionLost, ServiceFault
+from worker.faults import ConfigurationFault, ExecutionLost, ServiceFault
 from worker.local.background import running
 from worker.sessions import open_sessions
 from worker.settings import PREFIX, ClientSettings, SettingsError, WorkerSettings, load
@@ -24,20 +24,27 @@ if TYPE_CHECKING:
     from worker.sessions import SessionPool
 
 PATIENCE_SECONDS = 5.0
+LOCAL_SECONDS, CONFIGURED_SECONDS = 2.0, 10.0  # between two looks: Azure bounds how often it may be asked
 
 
 class Surroundings:
-    """Asks services for their counts; one that does not answer costs the others nothing."""
+    """Asks services for their counts; one that does not answer costs the others nothing.
+
+    Attributes:
+        seconds: how long to wait between two looks, at least.
+    """
 
     def __init__(
         self,
         administration: Administration,
         queues: Sequence[str],
+        seconds: float,
         pool: SessionPool | None = None,
         max_sessions: int = 0,
     ) -> None:
-        self._administration, self._queues = administration, queues
+        self._administration, self._queues, self.seconds = administration, queues, seconds
         self._pool, self._max_sessions = pool, max_sessions
+        self._refused: dict[str, str] = {}
 
     async def look(self) -> Stack:
         """All counts as of now."""
@@ -51,9 +58,13 @@ class Surroundings:
         )
 
     async def _queue(self, name: str) -> Queue | str:
+        if name in self._refused:
+            return self._refused[name]
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 counts = await self._administration.queue_counts(name)
+        except ConfigurationFault as fault:
+            return self._refused.setdefault(name, str(fault))  # another try would be answered the same
         except (ServiceFault, TimeoutError) as error:
             return str(error) or f"the counts of {name!r} did not come"
         return Queue(name, counts.active, counts.scheduled, counts.dead_lettered)
@@ -81,7 +92,7 @@ async def open_local(state: Path) -> AsyncIterator[Surroundings]:
     os.environ.update(environment)
     settings = load(WorkerSettings)
     async with open_administration(settings, None) as administration, open_sessions(settings, None) as pool:
-        yield Surroundings(administration, _names(settings), pool, settings.max_sessions)
+        yield Surroundings(administration, _names(settings), LOCAL_SECONDS, pool, settings.max_sessions)
 
 
 @asynccontextmanager
@@ -100,7 +111,7 @@ async def open_configured(environ: Mapping[str, str]) -> AsyncIterator[Surroundi
             return
         credential = await credential_for(settings, stack)
         administration = await stack.enter_async_context(open_administration(settings, credential))
-        yield Surroundings(administration, _names(settings))
+        yield Surroundings(administration, _names(settings), CONFIGURED_SECONDS)
 
 
 def _names(settings: ClientSettings) -> list[str]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from worker.cli.watch_worker import Watch
 
 WIDTH_OF_FILES = 100
-AROUND_SECONDS = 2.0  # between two looks at queues and pool at least: services count what they are asked
 
 
 def _url(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -94,7 +93,7 @@ async def _top(target: Target, interval: float, *, once: bool, as_json: bool) ->
             with output(None) as file:
                 file.write(json.dumps(document) + "\n")
         elif once:
-            _print(await watch.first())
+            _print(await watch.surrounded(await watch.first()))
         else:
             await _live(watch, interval)
     return 0
@@ -123,9 +122,9 @@ class Screen:
 
     async def follow_around(self, interval: float) -> None:
         """Look at what is around it, until cancelled."""
-        while self._watch.around:
-            await asyncio.sleep(max(interval, AROUND_SECONDS))
-            self._look = replace(self._look, stack=await self._watch.around.look())
+        while around := self._watch.around:
+            self._look = replace(self._look, stack=await around.look())
+            await asyncio.sleep(max(interval, around.seconds))
 
 
 async def _live(watch: Watch, interval: float) -> None:

@@ -67,15 +67,19 @@ class Watch:
         return {"worker": worker, **asdict(await self.around.look())}
 
     async def first(self) -> Look:
-        """A look at all.
+        """A look at the worker.
 
         Raises:
-            Failure: there is no worker, nor a local stack.
+            Failure: there is none, nor a local stack.
         """
         look = await self.worker(Look())
         if look.trouble and not self._target.state:
             raise Failure(look.trouble)
-        return replace(look, stack=await self.around.look() if self.around else None)
+        return look
+
+    async def surrounded(self, look: Look) -> Look:
+        """A look with what is around the worker now."""
+        return replace(look, stack=await self.around.look()) if self.around else look
 
     async def worker(self, last: Look) -> Look:
         """The last look with a newer status, or with why there is none."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import pytest_asyncio
-from azure.core.credentials import AccessToken
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
@@ -22,6 +21,8 @@ from worker.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from azure.core.credentials import AccessToken
 
     from worker.administration import Administration
 

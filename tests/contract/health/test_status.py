@@ -1,9 +1,11 @@
 """What a worker answers to its machine's own users, over real sockets, and to nobody else."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from worker.result import Producer, Result, Timings
 from worker.status import Status, StatusSource
 from worker.vitals import Vitals
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "top.md"
 ADDRESS = "http://127.0.0.1:{}/status"
 
 
@@ -89,6 +92,22 @@ async def test_the_document_has_all_that_is_promised(port: int, recent: Recent) 
     assert document["phases"] == {"execute": {"jobs": 1, "p50_ms": 12.3, "p95_ms": 12.3}}
     assert document["recent"][0]["id"] == 'j"1'
     assert Status.model_validate_json(answer.content).model_dump_json().encode() == answer.content
+
+
+async def test_the_documented_document_is_one_and_leaves_nothing_out(port: int) -> None:
+    text = DOCUMENTATION.read_text().partition("```json\n")[2].partition("```")[0]
+    documented = json.loads(text)
+    Status.model_validate(documented)
+    served = (await get(ADDRESS.format(port))).json()
+    assert list(documented) == list(served)
+    assert list(documented["rates"]) == list(served["rates"])
+    assert {name: _names(value) for name, value in documented["gauges"].items() if name != "breakers"} == {
+        name: _names(value) for name, value in served["gauges"].items() if name != "breakers"
+    }
+
+
+def _names(value: object) -> list[str]:
+    return list(value) if isinstance(value, dict) else []
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

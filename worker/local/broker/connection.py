@@ -118,14 +118,12 @@ class Connection(asyncio.Protocol):
 
     def find_source(self, node: Node) -> Queue:
         """Return what this peer may take messages from at a node."""
-        self._check_grants(node)
-        self._check_claim("Listen", refused=self._faults.now.refuse_listen)
+        self._check_grants(node, refused=self._faults.now.refuse_listen)
         return self._entities.source(node)
 
     def find_target(self, node: Node) -> Target:
         """Return what this peer may send messages to at a node."""
-        self._check_grants(node)
-        self._check_claim("Send", refused=self._faults.now.refuse_send)
+        self._check_grants(node, refused=self._faults.now.refuse_send)
         return self._entities.target(node)
 
     def find_service(self, node: Node) -> Serve:
@@ -136,15 +134,10 @@ class Connection(asyncio.Protocol):
         operations = operations_of(*self._entities.find(node), dead_letters=node.dead_letters)
         return lambda properties, body, reply: serve(operations, properties.get("operation"), body, reply)
 
-    def _check_grants(self, node: Node) -> None:
+    def _check_grants(self, node: Node, *, refused: bool = False) -> None:
         now = time.time()
-        if not any(grant.covers(node.path, now) for grant in self._grants.values()):
-            raise AmqpError(UNAUTHORIZED, f"no valid token was put for {node.path}")
-
-    @staticmethod
-    def _check_claim(claim: str, *, refused: bool) -> None:
-        if refused:
-            raise AmqpError(UNAUTHORIZED, f"Unauthorized access. '{claim}' claim(s) are required.")
+        if refused or not any(grant.covers(node.path, now) for grant in self._grants.values()):
+            raise AmqpError(UNAUTHORIZED, f"no token was put that is valid for this use of {node.path}")
 
     def _put_token(
         self, properties: dict[object, object], body: object, reply: Callable[[bytes, bytes], None]
