@@ -55,7 +55,9 @@ class _Contender:
 async def measure_telemetry(folder: Path, rounds: int) -> list[Row]:
     """The CPU of each kind of worker, and how many times that of one that measures nothing it is."""
     async with AsyncExitStack() as resources:
-        services = await resources.enter_async_context(stack(folder, _SESSIONS, queues=(OFF, METRICS, TRACES)))
+        services = await resources.enter_async_context(
+            stack(folder, _SESSIONS, queues=(OFF, METRICS, TRACES))
+        )
         collector = await resources.enter_async_context(Server(_taken))
         contenders = [
             await _started(folder, services, resources, queue, collector.url)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from worker.settings import TelemetrySettings
+    from worker.setting_groups import TelemetrySettings
     from worker.telemetry.spans import Span
 
 log = structlog.get_logger()

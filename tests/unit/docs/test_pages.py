@@ -11,7 +11,8 @@ from deploy.site.command_reference import contexts, example_lines
 from tests.pages import COMMANDS, PAGES, ROOT, Block, blocks, code_spans, command_lines
 from tests.unit.docs.command_line import fault
 from worker.planned import OWN_ENVIRONMENT
-from worker.settings import PREFIX, WorkerSettings
+from worker.setting_groups import PREFIX
+from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
