@@ -1,11 +1,12 @@
-"""What measuring costs a worker: workers that do and that do not, side by side, each in its turn.
+"""What measuring costs a worker: workers that do and that do not, side by side.
 
-They share a stack and have queues of their own. In each round each of them runs as many jobs, while the
-others are idle; a ratio is of CPU times in one round, so that what else the machine does cancels out.
+They share a stack, have queues of their own, and run as many jobs in the same time. What else the machine
+does meets all of them alike, so a ratio is of their CPU times in one round.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class _Contender:
         """The CPU seconds of a round, of which its page is read once."""
         batch, before = f"{self.queue}-{number}", self.worker.cpu_seconds()
         await services.send(batch, codes, self.queue)
-        await services.wait_for_results(f"{batch}/", len(codes), self.worker, 60)
+        await services.wait_for_results(f"{batch}/", len(codes), self.worker, 90)
         if self.page:
             async with httpx.AsyncClient(trust_env=False) as client:
                 (await client.get(self.page)).raise_for_status()
@@ -55,9 +56,8 @@ class _Contender:
 async def measure_telemetry(folder: Path, rounds: int) -> list[Row]:
     """The CPU of each kind of worker, and how many times that of one that measures nothing it is."""
     async with AsyncExitStack() as resources:
-        services = await resources.enter_async_context(
-            stack(folder, _SESSIONS, queues=(OFF, METRICS, TRACES))
-        )
+        opened = stack(folder, 3 * _SESSIONS, queues=(OFF, METRICS, TRACES))
+        services = await resources.enter_async_context(opened)
         collector = await resources.enter_async_context(Server(_taken))
         contenders = [
             await _started(folder, services, resources, queue, collector.url)
@@ -66,8 +66,9 @@ async def measure_telemetry(folder: Path, rounds: int) -> list[Row]:
         codes = await services.upload("telemetry", ["// wait 0.02\nconsole.log(1);\n"]) * _JOBS
         spent: dict[str, list[float]] = {contender.queue: [] for contender in contenders}
         for number in range(rounds):
-            for contender in contenders[:: 1 if number % 2 else -1]:
-                spent[contender.queue].append(await contender.cpu_of_round(services, codes, number))
+            rounds_of_all = (contender.cpu_of_round(services, codes, number) for contender in contenders)
+            for contender, seconds in zip(contenders, await asyncio.gather(*rounds_of_all), strict=True):
+                spent[contender.queue].append(seconds)
     return [_row(queue, seconds, spent[OFF]) for queue, seconds in spent.items()]
 
 
@@ -86,6 +87,7 @@ async def _started(
     environ = {
         **services.environ,
         "JSWORKER_QUEUE": queue,
+        "JSWORKER_MAX_SESSIONS": str(_SESSIONS),
         **({} if queue == OFF else measuring),
         **({"JSWORKER_OTLP_ENDPOINT": collector} if queue == TRACES else {}),
     }
