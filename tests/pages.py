@@ -4,6 +4,8 @@ A comment on the line before a block, which readers of the page do not see, says
 
 ``<!-- run -->``
     It is run, in the order of the page. Lines between ``run`` and the end of the comment are run before it.
+``<!-- run, if there is PROGRAM -->``
+    The same, on machines that have the program.
 ``<!-- not run: REASON -->``
     It is not; that its commands and options exist is checked all the same.
 ``<!-- file: NAME -->``
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +52,14 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     @property
+    def is_told(self) -> bool:
+        """Whether something is said of its being run."""
+        return re.match(r"run\b|not run: \w+", self.mark) is not None
+
+    @property
     def is_run(self) -> bool:
-        return re.match(r"run\b", self.mark) is not None
+        wanted = re.match(r"run, if there is (\S+)", self.mark)
+        return re.match(r"run\b", self.mark) is not None and (not wanted or bool(shutil.which(wanted[1])))
 
     @property
     def file(self) -> str | None:

@@ -11,7 +11,8 @@ import structlog
 from aiohttp import web
 
 from worker import loopback
-from worker.settings import PREFIX, SettingsError
+from worker.setting_groups import PREFIX
+from worker.settings import SettingsError
 from worker.status import PATH
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from worker.filling import MOST_EXPRESSION, expressions, mistakes
 from worker.job import Job, check_steps
 from worker.model import UNKNOWN, Unfit, checked_against
 from worker.routes import RoutesFile
-from worker.settings import PREFIX, SettingsError
+from worker.setting_groups import PREFIX
+from worker.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

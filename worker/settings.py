@@ -9,19 +9,22 @@ from pathlib import Path  # noqa: TC003 - pydantic reads it when the model is ma
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker import setting_kinds as kinds  # noqa: TC001 - pydantic reads it when the models are made
-from worker.connection_string import is_emulator, management_url_of
 from worker.destinations import Destination, united
 from worker.lane import Lane, first_name, subscription_of
-from worker.webhook_signing import keys_of
+from worker.setting_groups import (
+    PREFIX,
+    CasesSettings,
+    ChainSettings,
+    ServiceBusSettings,
+    TelemetrySettings,
+    WebhookSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PREFIX = "JSWORKER_"
-MAX_CASES_BYTES = 4 << 20
 PLATFORM_RUN_SECONDS = 220  # the service ends every execution after this
 
 
@@ -42,66 +45,9 @@ class SettingsError(Exception):
         self.problems = tuple(problems)
 
 
-class CasesSettings(BaseSettings):
-    """What reading cases needs, before anything is talked to."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
-
-    max_cases_bytes: kinds.Bytes = MAX_CASES_BYTES
-
-    @classmethod
-    def missing(cls, _environ: Mapping[str, str]) -> list[str]:
-        """The problems that no single setting can tell: here none."""
-        return []
-
-
-class WebhookSettings(CasesSettings):
-    """What posting events to webhooks needs: none are posted while no host is allowed."""
-
-    webhooks_queue: str = "webhooks"
-    webhook_hosts: kinds.Hosts = ()
-    webhook_secret: kinds.SigningKeys | None = None
-    webhook_private_networks: kinds.Networks = ()
-    webhook_ca_file: kinds.Authorities | None = None
-    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
-    webhook_max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
-    webhook_retry_base_seconds: Annotated[float, Field(gt=0, le=60)] = 5
-
-    @property
-    def webhook_keys(self) -> tuple[bytes, ...]:
-        """What events are signed with."""
-        return keys_of(self.webhook_secret.get_secret_value()) if self.webhook_secret else ()
-
-    @classmethod
-    def missing(cls, environ: Mapping[str, str]) -> list[str]:
-        """That events cannot be posted unsigned; of no concern to clients, which post none."""
-        if environ.get(f"{PREFIX}WEBHOOK_HOSTS") and not environ.get(f"{PREFIX}WEBHOOK_SECRET"):
-            return [f"{PREFIX}WEBHOOK_SECRET: is required with {PREFIX}WEBHOOK_HOSTS, as whsec_ and base64"]
-        return []
-
-
-class TelemetrySettings(CasesSettings):
-    """What a worker measures of itself, and where it sends that."""
-
-    metrics: bool = False
-    azure_monitor: SecretStr | None = None
-    otlp_endpoint: kinds.Url | None = None
-    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1
-
-
-class ChainSettings(CasesSettings):
-    """What making jobs of events needs."""
-
-    max_chain_depth: Annotated[int, Field(ge=1, le=60)] = 16
-    results_container: str = "results"
-
-
-class ClientSettings(WebhookSettings, ChainSettings):
+class ClientSettings(ServiceBusSettings, WebhookSettings, ChainSettings):
     """What every command needs that talks to the queue and the blobs."""
 
-    servicebus_namespace: str | None = None
-    servicebus_connection_string: SecretStr | None = None
-    servicebus_management_url: kinds.ManagementUrl | None = None
     queue: kinds.QueueName = "jobs"
     queues: kinds.Lanes = ()
     storage_account_url: kinds.Url | None = None
@@ -112,15 +58,6 @@ class ClientSettings(WebhookSettings, ChainSettings):
     event_source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] = "/jsworker"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    @property
-    def management_url(self) -> str:
-        """Where properties and counts of queues are asked for."""
-        if self.servicebus_management_url:
-            return self.servicebus_management_url
-        if self.servicebus_connection_string:
-            return management_url_of(self.servicebus_connection_string.get_secret_value())
-        return f"https://{self.servicebus_namespace}"
 
     @property
     def allowed_destinations(self) -> tuple[Destination, ...]:
@@ -161,14 +98,10 @@ class ClientSettings(WebhookSettings, ChainSettings):
         ]
 
     @model_validator(mode="after")
-    def _keys_travel_encrypted(self) -> Self:
-        """Only an emulator's key may travel by HTTP, as it does by AMQP."""
-        secret, url = self.servicebus_connection_string, self.servicebus_management_url or ""
-        if url.startswith("http://") and not (secret and is_emulator(secret.get_secret_value())):
-            raise ValueError(
-                "SERVICEBUS_MANAGEMENT_URL: may be http only with UseDevelopmentEmulator=true in "
-                "SERVICEBUS_CONNECTION_STRING"
-            )
+    def _results_are_no_code(self) -> Self:
+        """A job that could name results could read other people's, and what their hidden cases expect."""
+        if self.results_container in self.code_containers:
+            raise ValueError(f"CODE_CONTAINERS: must not name {self.results_container!r}, where results are")
         return self
 
     @model_validator(mode="after")

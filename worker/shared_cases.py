@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.cases_source import read_cases
 from worker.fitting import INPUTS
-from worker.settings import MAX_CASES_BYTES
+from worker.setting_groups import MAX_CASES_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

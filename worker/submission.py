@@ -13,7 +13,7 @@ from worker.folders import is_archive, is_program
 from worker.handed_in import KINDS, Found, HandedIn, Layout, found_in, told, unread
 from worker.job import DEFAULT_BATCH, identity, validate_job
 from worker.report.text import printable
-from worker.settings import MAX_CASES_BYTES
+from worker.setting_groups import MAX_CASES_BYTES
 from worker.shared_cases import shared_cases
 
 if TYPE_CHECKING:

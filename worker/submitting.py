@@ -11,7 +11,8 @@ from worker.handed_in import PROGRAMS
 from worker.progress import Progress
 from worker.rejecting import Rejections
 from worker.sending import Submission, Submitted
-from worker.settings import PREFIX, ClientSettings, SettingsError
+from worker.setting_groups import PREFIX
+from worker.settings import ClientSettings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

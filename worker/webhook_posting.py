@@ -24,7 +24,7 @@ from worker.webhooks import Answer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from worker.settings import WebhookSettings
+    from worker.setting_groups import WebhookSettings
     from worker.webhook_url import Target
 
     Resolve = Callable[[str, int], Awaitable[list[str]]]

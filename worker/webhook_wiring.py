@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from azure.servicebus.aio import ServiceBusClient
 
-    from worker.settings import WebhookSettings
+    from worker.setting_groups import WebhookSettings
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from worker.delivery import Delivery
-    from worker.settings import WebhookSettings
+    from worker.setting_groups import WebhookSettings
     from worker.settlement import Settlement
     from worker.webhook_url import Target
 

@@ -25,6 +25,7 @@ from tests.bench.planning import measure_plan
 from tests.bench.profiling import tables
 from tests.bench.report import RESULTS, measure_report
 from tests.bench.scenarios import BARE_LOOP, JSWORKER, Load, measure, measure_memory, measure_overhead
+from tests.bench.telemetry import measure_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,6 +98,9 @@ class Bench:
             yield await measure_pool(self._place(), 20 if self._quick else 100)
         if self._wanted("first result"):
             yield await measure_first_result(self._place())
+        if self._wanted("telemetry"):
+            for row in await measure_telemetry(self._place(), 4 if self._quick else 12):
+                yield row
         if self._wanted("report"):
             yield await measure_report(self._place(), 500 if self._quick else 5000)
 

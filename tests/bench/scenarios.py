@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.figures import Row, Target, percentile
 from tests.bench.processes import BenchError, Process, process
-from tests.bench.stack import Stack, stack
+from tests.bench.stack import QUEUE, Stack, stack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JSWORKER = "jsworker"
 BARE_LOOP = "bare SDK loop"
-_COMMANDS = {JSWORKER: ("worker.cli", "run"), BARE_LOOP: ("tests.bench.bare_loop",)}
+COMMANDS = {JSWORKER: ("worker.cli", "run"), BARE_LOOP: ("tests.bench.bare_loop",)}
 _OPEN_SECONDS = 60
 
 
@@ -76,12 +76,12 @@ async def ready_run(
 ) -> AsyncIterator[Run]:
     """Start the stack and a worker on it; begins when the worker is ready."""
     sampler = ("tests.bench.sampler", str(profile)) if profile else ()
-    command = ("-m", *sampler, *_COMMANDS[contender])
+    command = ("-m", *sampler, *COMMANDS[contender])
     async with (
         stack(folder, sessions, allocate_seconds) as services,
         process(command, folder / "worker.log", services.environ) as worker,
     ):
-        await _warm_up(services, worker, 2 * sessions)
+        await warm_up(services, worker, 2 * sessions)
         if profile:
             worker.child.send_signal(signal.SIGUSR1)
         yield Run(services, worker)
@@ -96,7 +96,7 @@ async def measure(load: Load, contender: str, folder: Path, profile: Path | None
         await run.stack.send("load", codes)
         ideal = load.jobs * load.seconds / load.sessions
         last = await run.stack.wait_for_results("load/", load.jobs, run.worker, 60 + 4 * ideal)
-        await _quiet(run.worker, 0.5)
+        await quiet(run.worker, 0.5)
         spent = {name: seconds - before[name] for name, seconds in run.cpu().items()}
         await _check(run.stack, "load/", load.jobs)
         stats = await run.stack.pool_stats()
@@ -151,7 +151,7 @@ async def measure_memory(folder: Path, waiting: int, sessions: int = 64) -> Row:
     async with stack(folder, sessions) as services:
         (code,) = await services.upload("memory", ["// wait 0.1\n"])
         await services.send("memory", [code] * waiting)
-        async with process(("-m", *_COMMANDS[JSWORKER]), folder / "worker.log", services.environ) as worker:
+        async with process(("-m", *COMMANDS[JSWORKER]), folder / "worker.log", services.environ) as worker:
             await services.wait_for_results("memory/", done, worker, _OPEN_SECONDS + done / 10)
             await asyncio.sleep(2)
             memory = worker.peak_memory_mb()
@@ -160,15 +160,17 @@ async def measure_memory(folder: Path, waiting: int, sessions: int = 64) -> Row:
     return Row(f"memory: {waiting:,} messages waiting", JSWORKER, {"memory_mb": memory}, (bound,))
 
 
-async def _warm_up(services: Stack, worker: Process, jobs: int) -> None:
-    codes = await services.upload("warm", ["// wait 0.05\n"])
-    await services.send("warm", codes * jobs)
-    await services.wait_for_results("warm/", jobs, worker, _OPEN_SECONDS)
-    await _quiet(worker, 2.0)  # a link takes half a second to open, so each two seconds some would come
+async def warm_up(services: Stack, worker: Process, jobs: int, queue: str = QUEUE) -> None:
+    """Run a few jobs, until the worker has all links open and nothing to do."""
+    codes = await services.upload(f"warm-{queue}", ["// wait 0.05\n"])
+    await services.send(f"warm-{queue}", codes * jobs, queue)
+    await services.wait_for_results(f"warm-{queue}/", jobs, worker, _OPEN_SECONDS)
+    await quiet(worker, 2.0)  # a link takes half a second to open, so each two seconds some would come
     await services.forget_pool_stats()
 
 
-async def _quiet(worker: Process, seconds: float) -> None:
+async def quiet(worker: Process, seconds: float) -> None:
+    """Wait until the worker has nothing to do for so long."""
     deadline = time.monotonic() + _OPEN_SECONDS
     while not await worker.is_quiet(seconds):
         if time.monotonic() > deadline:

@@ -19,7 +19,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from tests.bench.processes import BenchError, Process, process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from azure.servicebus.aio import ServiceBusSender
@@ -41,7 +41,7 @@ class Stack:
     _blobs_url: str
     _pool_url: str
     _http: httpx.AsyncClient
-    _sender: ServiceBusSender
+    _senders: dict[str, ServiceBusSender]
     _storage: BlobServiceClient
 
     async def upload(self, batch: str, programs: Iterable[str]) -> list[dict[str, str]]:
@@ -57,11 +57,11 @@ class Stack:
 
         return await asyncio.gather(*(put(index, text) for index, text in enumerate(programs)))
 
-    async def send(self, batch: str, codes: Iterable[dict[str, str]]) -> None:
+    async def send(self, batch: str, codes: Iterable[dict[str, str]], queue: str = QUEUE) -> None:
         """Send a job for each code."""
         messages = [_message(batch, index, code) for index, code in enumerate(codes)]
         for start in range(0, len(messages), _BATCH):
-            await self._sender.send_messages(messages[start : start + _BATCH])
+            await self._senders[queue].send_messages(messages[start : start + _BATCH])
 
     async def results(self, prefix: str, containing: str = "") -> dict[str, float]:
         """How many results there are under a prefix, and when the last of them was committed."""
@@ -94,7 +94,9 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(folder: Path, sessions: int, allocate_seconds: float = 0.0) -> AsyncIterator[Stack]:
+async def stack(
+    folder: Path, sessions: int, allocate_seconds: float = 0.0, queues: Sequence[str] = (QUEUE,)
+) -> AsyncIterator[Stack]:
     """Start the stack with its state and logs in a folder that exists, and stop it."""
     async with AsyncExitStack() as resources:
 
@@ -103,7 +105,7 @@ async def stack(folder: Path, sessions: int, allocate_seconds: float = 0.0) -> A
             running = await resources.enter_async_context(process(command, folder / f"{name}.log"))
             return running, await running.ready()
 
-        broker, broker_ready = await start("broker", *broker_command(folder))
+        broker, broker_ready = await start("broker", *broker_command(folder, queues))
         blobs, blobs_ready = await start("blobs", "tests.bench.light_blobs")
         pool, pool_ready = await start(
             "pool", "tests.bench.simulated_pool", str(sessions), str(allocate_seconds)
@@ -130,19 +132,21 @@ async def stack(folder: Path, sessions: int, allocate_seconds: float = 0.0) -> A
             _blobs_url=blobs_ready["url"],
             _pool_url=pool_ready["endpoint"],
             _http=await resources.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30)),
-            _sender=await resources.enter_async_context(bus.get_queue_sender(QUEUE)),
+            _senders={
+                name: await resources.enter_async_context(bus.get_queue_sender(name)) for name in queues
+            },
             _storage=storage,
         )
 
 
-def broker_command(folder: Path) -> tuple[str, ...]:
+def broker_command(folder: Path, queues: Sequence[str] = (QUEUE,)) -> tuple[str, ...]:
     """How the broker is started, with its data in the folder."""
-    queues, key = folder / "queues.json", folder / "key"
-    queue = {"name": QUEUE, "lock_duration_seconds": 60, "max_delivery_count": 20}
-    queues.write_text(json.dumps({"queues": [queue]}))
+    declared, key = folder / "queues.json", folder / "key"
+    shared = {"lock_duration_seconds": 60, "max_delivery_count": 20}
+    declared.write_text(json.dumps({"queues": [{"name": name, **shared} for name in queues]}))
     key.write_text(_KEY)
     data = folder / "broker"
-    return ("worker.local.broker", "--data", str(data), "--queues", str(queues), "--key-file", str(key))
+    return ("worker.local.broker", "--data", str(data), "--queues", str(declared), "--key-file", str(key))
 
 
 def bus_connection_string(ready: dict[str, Any]) -> str:

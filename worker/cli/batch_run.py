@@ -21,7 +21,8 @@ from worker.cli.progress import show_complete
 from worker.cli.running import Failure, log_to
 from worker.cli.stack import ABSENT, is_there, sessions_by_default
 from worker.cli.submit import send
-from worker.settings import PREFIX, WorkerSettings, load
+from worker.setting_groups import PREFIX
+from worker.settings import WorkerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence

@@ -15,7 +15,8 @@ from worker.cli.running import PATH, SHORT, UNDONE, examples, failures, run
 from worker.cli.stack import STATE
 from worker.proving import Proof, Tried, laid_open, trials
 from worker.report import MAX_RESULT_BYTES
-from worker.settings import CasesSettings, load
+from worker.setting_groups import CasesSettings
+from worker.settings import load
 from worker.submission import given
 
 if TYPE_CHECKING:

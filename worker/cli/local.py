@@ -12,7 +12,7 @@ from worker.cli.stack import STATE, sessions_by_default
 from worker.local.background import running, start_in_background, stop
 from worker.local.config import StackConfig
 from worker.local.stack import LocalStack
-from worker.settings import PREFIX
+from worker.setting_groups import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import click
 from worker.cli.progress import duration
 from worker.cli.running import FILE, Failure, examples, failures
 from worker.plan import MOST_JOBS, MOST_SESSIONS, Plan, Pool, Work, Workers, planned, smallest, spread
-from worker.settings import PREFIX
+from worker.setting_groups import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,8 @@ from worker.cli.progress import show_complete
 from worker.cli.running import PATH, SHORT, batch_name, examples, output, quiet_logs, run
 from worker.fitting import INPUTS
 from worker.regrading import Regrade, Request
-from worker.settings import PREFIX, ClientSettings, SettingsError, load
+from worker.setting_groups import PREFIX
+from worker.settings import ClientSettings, SettingsError, load
 from worker.shared_cases import shared_cases
 
 if TYPE_CHECKING:

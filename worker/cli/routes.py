@@ -14,7 +14,8 @@ from worker.faults import InfrastructureFault, JobRejected
 from worker.planning import Made, others, plan
 from worker.report import printable
 from worker.routes_file import InvalidRoutes, read_routes
-from worker.settings import ChainSettings, load
+from worker.setting_groups import ChainSettings
+from worker.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

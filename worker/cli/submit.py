@@ -12,7 +12,8 @@ from worker.app import open_client
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
 from worker.report.text import printable
-from worker.settings import CasesSettings, ClientSettings, load
+from worker.setting_groups import CasesSettings
+from worker.settings import ClientSettings, load
 from worker.submission import PLAIN, manifest, programs, with_cases
 from worker.submitting import submit
 

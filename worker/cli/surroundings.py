@@ -13,7 +13,8 @@ from worker.cli.looking import Queue, Stack
 from worker.cli.running import Failure
 from worker.faults import ConfigurationFault, ExecutionLost, ServiceFault
 from worker.sessions import open_sessions
-from worker.settings import PREFIX, ClientSettings, SettingsError, WorkerSettings, load
+from worker.setting_groups import PREFIX
+from worker.settings import ClientSettings, SettingsError, WorkerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import httpx
 from worker.cli.looking import Look, ask
 from worker.cli.running import Failure
 from worker.cli.surroundings import open_configured, open_local
-from worker.settings import PREFIX
+from worker.setting_groups import PREFIX
 from worker.status import Status
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from worker.cli.running import UNDONE, Failure, examples, output, quiet_logs, ru
 from worker.cli.undelivered import WantedEvents
 from worker.faults import InfrastructureFault, JobRejected
 from worker.replaying import Pass
-from worker.settings import ClientSettings, WebhookSettings, load
+from worker.setting_groups import WebhookSettings
+from worker.settings import ClientSettings, load
 from worker.webhook_posting import HttpPoster
 from worker.webhook_replaying import Resend
 from worker.webhook_signing import signature_headers

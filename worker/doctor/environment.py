@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from worker.doctor.finding import Finding
-from worker.settings import PREFIX, SettingsError, WorkerSettings, load
+from worker.setting_groups import PREFIX
+from worker.settings import SettingsError, WorkerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

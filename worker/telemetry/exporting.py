@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from worker.settings import TelemetrySettings
+    from worker.setting_groups import TelemetrySettings
     from worker.telemetry.spans import Span
 
 log = structlog.get_logger()
@@ -39,10 +39,12 @@ NAME = "jsworker"
 FLUSH_SECONDS = 3.0
 _SCOPE = InstrumentationScope(NAME, __version__)
 _RECORDED = TraceFlags(TraceFlags.SAMPLED)
-_NOT_OURS = {  # what the exporter would tell its maker of the machine, and the switches it would ask it for
-    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
-    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
-}
+_NOT_OURS = (  # what the exporter would send besides, of itself and its machine, and to its maker
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
+)
 
 
 class Exports:
@@ -85,12 +87,12 @@ class Exports:
         for processor in self._spans:
             processor.on_end(readable)
 
-    async def close(self) -> None:
+    async def close(self, within_seconds: float = FLUSH_SECONDS) -> None:
         """Send what is left, as far as that is done in a few seconds."""
         ending = [self._metrics.shutdown, *(processor.shutdown for processor in self._spans)]
         done = [_in_thread(shutdown) for shutdown in ending]
         try:
-            async with asyncio.timeout(FLUSH_SECONDS):
+            async with asyncio.timeout(within_seconds):
                 await asyncio.gather(*(event.wait() for event in done))
         except TimeoutError:
             log.warning("telemetry_cut_off", consequence="what was measured last is not sent")
@@ -129,8 +131,8 @@ def _otlp(url: str) -> tuple[MetricExporter, SpanExporter]:
 
 
 def _azure_monitor(connection_string: str) -> tuple[MetricExporter, SpanExporter]:
-    for name, value in _NOT_OURS.items():
-        os.environ.setdefault(name, value)
+    for name in _NOT_OURS:
+        os.environ.setdefault(name, "true")
     from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415 - slow to import, seldom needed
         AzureMonitorMetricExporter,
         AzureMonitorTraceExporter,

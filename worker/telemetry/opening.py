@@ -6,7 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from worker.settings import PREFIX, SettingsError
+from worker.setting_groups import PREFIX
+from worker.settings import SettingsError
 from worker.telemetry.ages import OldestAges
 from worker.telemetry.complaints import Complaints, heard
 from worker.telemetry.gauging import add_gauges

@@ -8,7 +8,7 @@ import pytest
 
 from tests.receiver import Says, receiving
 from worker.faults import InfrastructureFault, JobRejected
-from worker.settings import WebhookSettings
+from worker.setting_groups import WebhookSettings
 from worker.webhook_posting import HttpPoster
 from worker.webhook_url import Target
 from worker.webhooks import Answer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 
 from tests.unit.core.world import job
 from worker.faults import ExecutionLost
@@ -63,12 +63,12 @@ class Collected:
             " ".join(
                 [
                     metric.name,
-                    *(f"{name}={value}" for name, value in sorted((point.attributes or {}).items())),
+                    *sorted(f"{name}={value!s}" for name, value in (point.attributes or {}).items()),
                 ]
             ): (point.count if isinstance(point, HistogramDataPoint) else point.value)
             for metric in metrics
             for point in metric.data.data_points
-            if not hasattr(point, "scale")
+            if isinstance(point, HistogramDataPoint | NumberDataPoint)
         }
 
 

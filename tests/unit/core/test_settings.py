@@ -117,6 +117,13 @@ def test_containers_are_a_list_with_commas_and_never_empty(environ: pytest.Monke
     assert len(problems()) == 1
 
 
+def test_no_job_may_name_results(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("JSWORKER_CODE_CONTAINERS", "submissions,inputs,results")
+    assert problems() == ["JSWORKER_CODE_CONTAINERS: must not name 'results', where results are"]
+    environ.setenv("JSWORKER_RESULTS_CONTAINER", "elsewhere")
+    assert load(WorkerSettings).results_container == "elsewhere"
+
+
 def test_one_queue_is_taken_from_and_sent_to(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("JSWORKER_QUEUE", "mine")
     settings = load(WorkerSettings)

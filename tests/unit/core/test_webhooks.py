@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from worker.delivery import Delivery
 from worker.faults import InfrastructureFault, JobRejected
-from worker.settings import WebhookSettings
+from worker.setting_groups import WebhookSettings
 from worker.settlement import Complete, DeadLetter, History, Retry
 from worker.webhooks import Answer, Webhooks, backoff_seconds, waited_for
 

@@ -11,7 +11,8 @@ from jsonschema import Draft7Validator
 from tests.image.written import DEPLOY, SECRETS, emulator, read_services, seconds
 from worker.local.pool.seccomp import DENIED
 from worker.processor import DELIVERIES_BEFORE_A_COPY
-from worker.settings import PREFIX, WorkerSettings, load
+from worker.setting_groups import PREFIX
+from worker.settings import WorkerSettings, load
 
 SERVICES = read_services(SECRETS)
 OURS = ("worker", "pool", "containers")

@@ -11,7 +11,8 @@ from deploy.site.command_reference import contexts, example_lines
 from tests.pages import COMMANDS, PAGES, ROOT, Block, blocks, code_spans, command_lines
 from tests.unit.docs.command_line import fault
 from worker.planned import OWN_ENVIRONMENT
-from worker.settings import PREFIX, WorkerSettings
+from worker.setting_groups import PREFIX
+from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +27,7 @@ def commands(page: Path) -> list[Block]:
 
 @EACH_PAGE
 def test_of_each_block_of_commands_it_is_said_whether_it_is_run_or_why_not(page: Path) -> None:
-    unsaid = [
-        block.place
-        for block in commands(page)
-        if not block.is_run and not re.match(r"not run: \w+", block.mark)
-    ]
+    unsaid = [block.place for block in commands(page) if not block.is_told]
     assert unsaid == [], "say <!-- run --> or <!-- not run: REASON --> on the line before"
 
 
