@@ -54,6 +54,11 @@ def test_queries_ask_for_metrics_that_there_are() -> None:
     assert asked <= METRICS
 
 
+def test_the_metrics_are_those_that_the_worker_makes() -> None:
+    code = "".join(path.read_text() for path in sorted((INFRA.parents[1] / "worker/telemetry").glob("*.py")))
+    assert set(re.findall(r'"(jsworker\.[a-z.]+)"', code)) >= METRICS
+
+
 def test_a_query_begins_with_a_table_and_has_no_open_bracket() -> None:
     for name, query in queries().items():
         assert re.match(r"\s*(AppMetrics|AzureMetrics|ContainerAppConsoleLogs)\n", query), name
