@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from worker.bounds import Bounds
     from worker.inputs import Inputs
     from worker.job import Job
+    from worker.lease import Lease
     from worker.ran import Execution
     from worker.result import Status
-    from worker.session_leases import Lease
 
 _THROWN = re.compile(r"[\w.]*(Error|Exception)\b")
 

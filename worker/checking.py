@@ -24,8 +24,8 @@ from worker.strict_json import to_bytes
 if TYPE_CHECKING:
     from worker.grading import Grading
     from worker.inputs import Executable, Inputs
+    from worker.lease import Lease
     from worker.ran import Ran
-    from worker.session_leases import Lease
     from worker.settings import WorkerSettings
 
 OUTPUT_BYTES = 64 << 10

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from worker.app import BatchTools, open_client
 from worker.batch import BatchError, Folder, read_manifest
 from worker.calling_off import call_off
 from worker.completion import complete
@@ -21,6 +20,7 @@ from worker.result import Result
 from worker.settings import ClientSettings, load
 from worker.submission import PLAIN, documents, programs, with_cases
 from worker.submitting import submit
+from worker.tools import BatchTools, open_client
 from worker.views import counting, generation
 from worker.watching import follow
 

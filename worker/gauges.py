@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.intake import Intake
     from worker.permits import Permits
     from worker.session_leases import SessionLeases
-    from worker.slot import Intake
     from worker.vitals import Vitals
 
 

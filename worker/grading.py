@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from worker.case import CasesFile
+    from worker.lease import Lease
     from worker.ran import Ran
     from worker.result import Verdict
-    from worker.session_leases import Lease
 
 CHECKED_IN_ALL_BYTES = 16 << 20  # the output of all cases that waits for the checker
 _PRIVATE = {"stdout", "stderr", "diff", "message"}

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from worker.endings import Endings
     from worker.inputs import InputFetcher, Inputs, Run
     from worker.job import Job
+    from worker.lease import Lease
     from worker.observing import Observer
     from worker.ran import Ran
-    from worker.session_leases import Lease, SessionLeases
+    from worker.session_leases import SessionLeases
     from worker.settings import WorkerSettings
     from worker.storing import Writes
     from worker.suspects import Company, Suspects

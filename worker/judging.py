@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from worker.case import Case
+    from worker.lease import Lease
     from worker.ran import Captured, Ran
     from worker.result import Status, Verdict
-    from worker.session_leases import Lease
 
 TEXT_BYTES = 4 << 10  # of each stream of a case, in the result
 COMPARED_BYTES = 8 << 20  # far more than any expectation has

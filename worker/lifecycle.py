@@ -10,7 +10,8 @@ import structlog
 
 from worker.breaker import Breaker
 from worker.clock import now
-from worker.slot import Intake, Slot
+from worker.intake import Intake
+from worker.slot import Slot
 
 if TYPE_CHECKING:
     from worker.job_run import Services

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from worker.bounds import Bounds
     from worker.inputs import Executable, Placed, Run
+    from worker.lease import Lease
     from worker.result import Status
     from worker.runner import Answer, Content, RunAnswer, Source
-    from worker.session_leases import Lease
 
 INLINE_BYTES = 128 << 10  # what travels in the one call; more goes up as files first
 STARTUP_SECONDS = 8.0  # writing files and starting Node, beside the program's own time

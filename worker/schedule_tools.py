@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from worker.app import credential_for
 from worker.blobs import open_blobs
 from worker.browsing import Browser
 from worker.servicebus import Sender, open_servicebus
 from worker.supplying import Results, Supply
+from worker.tools import credential_for
 from worker.unscheduling import Unscheduler
 
 if TYPE_CHECKING:

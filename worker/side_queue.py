@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.breaker import Breaker
+from worker.intake import Intake
 from worker.permits import Permits
-from worker.slot import Intake, Slot
+from worker.slot import Slot
 
 if TYPE_CHECKING:
     import asyncio

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from worker.job import Job
+    from worker.lease import Lease
     from worker.ran import Captured, Ran
-    from worker.session_leases import Lease
     from worker.settings import WorkerSettings
 
 BYTES = "application/octet-stream"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from worker import log
-from worker.app import open_client, run_worker
+from worker.app import run_worker
 from worker.batch import BatchError, Folder, read_manifest
 from worker.cli.progress import show_complete
 from worker.cli.running import Failure, log_to
@@ -23,13 +23,14 @@ from worker.cli.stack import ABSENT, is_there, sessions_by_default
 from worker.cli.submit import send
 from worker.setting_groups import PREFIX
 from worker.settings import WorkerSettings, load
+from worker.tools import open_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from worker.app import BatchTools
     from worker.candidate import Candidate
+    from worker.tools import BatchTools
 
 T = TypeVar("T")
 LOCAL = click.option("--local", is_flag=True, help="On the local stack: no account is needed.")

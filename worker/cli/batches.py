@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import open_client
 from worker.cli.moments import shown
 from worker.cli.running import examples, output, quiet_logs, run
 from worker.listing import batches
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

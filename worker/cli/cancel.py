@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_client
 from worker.batch import BatchError, Folder
 from worker.calling_off import call_off
 from worker.cancelling import MARKERS
@@ -15,10 +14,11 @@ from worker.cli.progress import show
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.cli.target import batch_or_job
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 from worker.watching import follow
 
 if TYPE_CHECKING:
-    from worker.app import BatchTools
+    from worker.tools import BatchTools
 
 KEPT_DAYS = 30  # longer than messages live
 

@@ -19,8 +19,8 @@ from worker.seen import Wanted
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from worker.app import DeadLetterTools
     from worker.seen import Seen
+    from worker.tools import DeadLetterTools
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_dead_letters
 from worker.cli import letters
 from worker.cli.running import UNDONE, output, quiet_logs
 from worker.replaying import Fate, Pass, Purge, Replay, Tally
 from worker.settings import ClientSettings, load
+from worker.tools import open_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
-    from worker.app import DeadLetterTools
     from worker.dead_letter_queue import DeadLetterQueue
     from worker.replaying import Taken
     from worker.seen import Seen, Wanted
+    from worker.tools import DeadLetterTools
 
 LINE_SECONDS = 5.0
 _LEFT: dict[Fate, str] = {

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_client
 from worker.batch import BatchError, Folder
 from worker.changes import difference, not_graded, seen, unstable
 from worker.cli import differences
 from worker.cli.running import SHORT, batch_name, examples, output, quiet_logs, run
 from worker.generations import read_generations, refuse_generation
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 from worker.views import counting, generation
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import open_browser, open_client
 from worker.batch import Folder
 from worker.cli.chain import document_of, lines_of, listed
 from worker.cli.running import batch_name, examples, quiet_logs, run
@@ -18,6 +17,7 @@ from worker.cli.target import job_of
 from worker.explaining import counted, moment, story
 from worker.report import printable
 from worker.settings import ClientSettings, WorkerSettings, load
+from worker.tools import open_browser, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_client
 from worker.batch import BatchError, Folder
 from worker.cli.running import batch_name, examples, quiet_logs, run
 from worker.completion import is_complete
 from worker.generations import Generations, change_generations, refuse_generation
 from worker.outcomes import outcomes
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 from worker.views import counting, generation
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import open_browser, open_client
 from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, quiet_logs, run
 from worker.explaining import counted, moment
 from worker.reconciling import Missing, compare, repair
 from worker.report import printable
 from worker.settings import ClientSettings, load
+from worker.tools import open_browser, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_client
 from worker.batch import Folder, read_manifest
 from worker.cli.diff import report_unstable
 from worker.cli.progress import show_complete
@@ -17,14 +16,15 @@ from worker.regrading import Regrade, Request
 from worker.setting_groups import PREFIX
 from worker.settings import ClientSettings, SettingsError, load
 from worker.shared_cases import shared_cases
+from worker.tools import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.app import BatchTools
     from worker.generations import Generation, Only
     from worker.shared_cases import SharedCases
+    from worker.tools import BatchTools
 
 REPEAT = click.option(
     "--repeat", type=click.IntRange(2, 50), help="Run so many times, and name what was not graded alike."

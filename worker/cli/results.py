@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import open_client
 from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, output, quiet_logs, run
 from worker.report.formats import FORMATS, Report
 from worker.report.reading import Outcome, write
 from worker.report.standing import name_of
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 from worker.views import counting, generation
 
 if TYPE_CHECKING:

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_dead_letters
 from worker.batch import Folder
 from worker.cli.running import UNDONE, batch_name, examples, quiet_logs, run
 from worker.replaying import Pass, Replay, Tally
 from worker.retrying import Sent, plan, refuse_cancelled, send_again
 from worker.settings import ClientSettings, load
+from worker.tools import open_dead_letters
 from worker.views import counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.app import DeadLetterTools
     from worker.retrying import Plan
+    from worker.tools import DeadLetterTools
 
 NAMED = 10
 

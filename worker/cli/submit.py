@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import open_client
 from worker.cli.layout import layout_of, layout_options
 from worker.cli.running import FILE, PATH, batch_name, examples, quiet_logs, run
 from worker.report.text import printable
@@ -16,6 +15,7 @@ from worker.setting_groups import CasesSettings
 from worker.settings import ClientSettings, load
 from worker.submission import PLAIN, manifest, programs, with_cases
 from worker.submitting import submit
+from worker.tools import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from worker.administration import open_administration
-from worker.app import credential_for
 from worker.cli.looking import Queue, Stack
 from worker.cli.running import Failure
 from worker.faults import ConfigurationFault, ExecutionLost, ServiceFault
 from worker.sessions import open_sessions
 from worker.setting_groups import PREFIX
 from worker.settings import ClientSettings, SettingsError, WorkerSettings, load
+from worker.tools import credential_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

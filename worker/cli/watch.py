@@ -6,7 +6,6 @@ import asyncio
 
 import click
 
-from worker.app import open_client
 from worker.batch import BatchError, Folder, read_manifest
 from worker.cli.chain import tree
 from worker.cli.progress import show_complete
@@ -15,6 +14,7 @@ from worker.cli.target import batch_or_job
 from worker.following import Chain, follow_chain
 from worker.report import printable
 from worker.settings import ClientSettings, load
+from worker.tools import open_client
 
 
 @click.command(

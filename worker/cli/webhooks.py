@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.app import open_dead_letters
 from worker.cli import undelivered
 from worker.cli.dealing import Told
 from worker.cli.letters import as_line
@@ -20,6 +19,7 @@ from worker.faults import InfrastructureFault, JobRejected
 from worker.replaying import Pass
 from worker.setting_groups import WebhookSettings
 from worker.settings import ClientSettings, load
+from worker.tools import open_dead_letters
 from worker.webhook_posting import HttpPoster
 from worker.webhook_replaying import Resend
 from worker.webhook_signing import signature_headers
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from typing import Any
 
-    from worker.app import DeadLetterTools
     from worker.seen import Seen
+    from worker.tools import DeadLetterTools
     from worker.webhooks import Answer
 
 RATE = 20.0

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from worker.app import credential_for
+from worker.tools import credential_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

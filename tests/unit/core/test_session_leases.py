@@ -7,7 +7,7 @@ import pytest
 from tests.unit.core.world import IDENTIFIERS, Process, World, job
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault
 from worker.identifiers import Identifiers
-from worker.session_leases import Lease
+from worker.lease import Lease
 from worker.settlement import Complete, Retry
 
 

@@ -18,6 +18,7 @@ from worker.cancelling import Cancellations
 from worker.committing import Committer
 from worker.identifiers import Identifiers
 from worker.inputs import InputFetcher
+from worker.intake import Intake
 from worker.job_run import Services
 from worker.lifecycle import Duty, Worker
 from worker.observing import SILENT
@@ -29,7 +30,7 @@ from worker.routing import Router
 from worker.session_leases import SessionLeases
 from worker.settings import WorkerSettings
 from worker.shares import Shares
-from worker.slot import Intake, Slot
+from worker.slot import Slot
 from worker.suspects import Company, Suspects
 from worker.vitals import Vitals
 

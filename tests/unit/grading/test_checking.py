@@ -9,7 +9,7 @@ from worker.ran import Captured, Ran
 from worker.result import Error
 
 if TYPE_CHECKING:
-    from worker.session_leases import Lease
+    from worker.lease import Lease
 
 CRASH = b"/main.js:1\n\nTypeError: x is not a function\n    at main.js:1:1\n\nNode.js v20.18.0\n"
 

@@ -15,7 +15,7 @@ from worker.ran import NOTHING, Captured, Ran
 from worker.result import CaseResult, Error, Score, Verdict
 
 if TYPE_CHECKING:
-    from worker.session_leases import Lease
+    from worker.lease import Lease
 
 VERDICTS: list[Verdict] = ["accepted", "wrong_answer", "runtime_error", "time_limit", "internal_error"]
 
