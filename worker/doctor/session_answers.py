@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from worker.doctor.environment import pool_change, pool_command
 from worker.doctor.pool_wire import NEWEST, refusal_of, wire_of
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault, ServiceFault
 from worker.session_answers import execution_of
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 REMOVAL_SECONDS = 20.0
 _PYTHON = ("NameError", "Traceback")
-_STATE = (
-    "az containerapp sessionpool show --name POOL --resource-group GROUP --query properties.provisioningState"
-)
 
 
 def new_identifier() -> str:
@@ -56,12 +54,13 @@ async def execution(context: Context, answer: Answer) -> Execution:
     if any(word in ran.stderr for word in _PYTHON):
         raise ConfigurationFault(
             "the pool runs Python, not JavaScript",
-            "az containerapp sessionpool create --container-type NodeLTS …, and its endpoint in "
-            "JSWORKER_POOL_ENDPOINT",
+            "Set JSWORKER_POOL_ENDPOINT to the endpoint of a pool for it: az containerapp sessionpool create "
+            "--name POOL --resource-group GROUP --container-type NodeLTS",
         )
     if ran.outcome != "succeeded":
         raise ConfigurationFault(
-            f"a program of one line did not run: {ran.outcome} {ran.stderr[:200]}", _STATE
+            f"a program of one line did not run: {ran.outcome} {ran.stderr[:200]}",
+            pool_command("provisioningState", context.settings.pool_endpoint),
         )
     return ran
 
@@ -77,8 +76,8 @@ async def _refusal(context: Context, answer: Answer) -> ServiceFault:
         return fault
     return ConfigurationFault(
         f"the session pool is full ({answer.status}): there is no session to try anything in",
-        "Wait until the jobs that run have ended, or for the cooldown; or: az containerapp sessionpool "
-        "update --name POOL --resource-group GROUP --max-sessions NUMBER",
+        "Wait until the jobs that run have ended, or for the cooldown; or: "
+        + pool_change("--max-sessions", "NUMBER", context.settings.pool_endpoint),
     )
 
 
