@@ -86,11 +86,14 @@ async def _free_again(wire: PoolWire, sessions: list[str]) -> float | None:
 async def _sessions(context: Context) -> AsyncIterator[list[str]]:
     """One identifier more than sessions may be used; all are deleted at the end."""
     sessions = [new_identifier() for _ in range(context.settings.max_sessions + 1)]
+    is_broken_off = True
     try:
         yield sessions
+        is_broken_off = False
     finally:
         for at in range(0, len(sessions), AT_A_TIME):
-            await asyncio.gather(*(removed(context, session) for session in sessions[at : at + AT_A_TIME]))
+            some = sessions[at : at + AT_A_TIME]
+            await asyncio.gather(*(removed(context, one, is_broken_off=is_broken_off) for one in some))
 
 
 def judged(wanted: int, filled: Filled, endpoint: str) -> Finding:

@@ -86,11 +86,12 @@ class Probe:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[str]:
         """An identifier for a session that is deleted at the end, if it came into being."""
-        session = new_identifier()
+        session, is_broken_off = new_identifier(), True
         try:
             yield session
+            is_broken_off = False
         finally:
-            await removed(self.context, session)
+            await removed(self.context, session, is_broken_off=is_broken_off)
 
 
 async def probe(context: Context, questions: Sequence[Question], tell: Callable[[str], None]) -> list[Reply]:

@@ -18,10 +18,12 @@ from worker.session_answers import execution_of
 
 if TYPE_CHECKING:
     from worker.doctor.context import Context
-    from worker.doctor.pool_wire import Answer
+    from worker.doctor.pool_wire import Answer, PoolWire
     from worker.ran import Execution
 
 REMOVAL_SECONDS = 20.0
+PAUSES = (1.0, 3.0)  # before a deletion is tried again; it takes as long to allocate a session
+UNSUPPORTED = frozenset({405, 501})
 _PYTHON = ("NameError", "Traceback")
 
 
@@ -30,11 +32,32 @@ def new_identifier() -> str:
     return f"doctor-{secrets.token_hex(16)}"
 
 
-async def removed(context: Context, session: str) -> None:
-    """Delete a session, if the pool lets it, in bounded time."""
-    with suppress(ServiceFault, TimeoutError):
+async def removed(context: Context, session: str, *, is_broken_off: bool = True) -> None:
+    """Delete a session, if the pool lets it, in bounded time.
+
+    Args:
+        context: of the checks.
+        session: its identifier.
+        is_broken_off: whether a call may still be on its way that allocates the session only then.
+    """
+    pauses = iter(PAUSES)
+    with suppress(TimeoutError):
         async with asyncio.timeout(REMOVAL_SECONDS), wire_of(context) as wire:
-            await wire.delete(session)
+            while not await _deleted(wire, session, is_broken_off=is_broken_off):
+                if (pause := next(pauses, None)) is None:
+                    return
+                await asyncio.sleep(pause)
+
+
+async def _deleted(wire: PoolWire, session: str, *, is_broken_off: bool) -> bool:
+    """Whether no more is to be done for a deletion: it is answered so, or not to be had at this pool."""
+    try:
+        answer = await wire.delete(session)
+    except ServiceFault:
+        return False
+    if answer.status == httpx.codes.NOT_FOUND:
+        return not is_broken_off
+    return answer.response.is_success or answer.status in UNSUPPORTED
 
 
 async def execution(context: Context, answer: Answer) -> Execution:
