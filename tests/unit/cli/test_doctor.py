@@ -108,6 +108,8 @@ def test_a_report_is_markdown_that_what_a_pool_says_does_not_break() -> None:
     "arguments",
     [
         ("--report", "a.md"),
+        ("--probe", "--report", "a.json"),
+        ("--probe", "--report", "no/such/folder/a.md"),
         ("--probe-full", "--only", "clock"),
         ("--probe", "--only", "storage"),
         ("--only", "queue"),
