@@ -46,7 +46,7 @@ check: setup ## lint, format, types, import rules, Dockerfiles, the documentatio
 site: setup ## build the documentation site in build/site; make site ARGS=serve shows it
 	@$(SITE) $(or $(ARGS),build) --strict --config-file deploy/site/mkdocs.yml
 
-check-az: $(AZ_VENV)/.ready ## hold all calls of az and azd in pages and scripts against the Azure CLI (large)
+check-az: $(AZ_VENV)/.ready ## hold all calls of az and azd in pages, scripts and remedies against the Azure CLI (large)
 	@$(AZ_VENV)/bin/python -m tests.azure_commands
 
 $(AZ_VENV)/.ready: deploy/locks/az.txt | $(VENV)/.ready

@@ -65,23 +65,14 @@ class Administration:
             found: Any = await _answer(name, self._client.get_subscription(*names))
         else:
             found = await _answer(name, self._client.get_queue(name))
-        return QueueProperties(
-            name=name,
-            lock_seconds=found.lock_duration.total_seconds(),
-            max_delivery_count=found.max_delivery_count,
-            duplicate_window_seconds=_window(found),
-            time_to_live_seconds=_life(found),
-            dead_lettering_on_expiration=bool(found.dead_lettering_on_message_expiration),
-            requires_session=bool(found.requires_session),
-            status=_text(found.status),
-            max_size_bytes=_max_size(found),
-            forward_to=found.forward_to or None,
-        )
+        with _mapped(name):
+            return _queue(name, found)
 
     async def topic(self, name: str) -> TopicProperties:
         """How a topic is set."""
         found = await _answer(name, self._client.get_topic(name))
-        return TopicProperties(name, _window(found), _life(found), _text(found.status), _max_size(found))
+        with _mapped(name):
+            return TopicProperties(name, _window(found), _life(found), _text(found.status), _max_size(found))
 
     async def queue_counts(self, name: str) -> QueueCounts:
         """What a queue or subscription holds."""
@@ -144,18 +135,18 @@ def _mapped(name: str) -> Iterator[None]:
         raise _refused(name, error) from error
     except HttpResponseError as error:
         raise _failed(name, error) from error
-    except (AzureError, OSError, TimeoutError, ValueError) as error:
-        raise InfrastructureFault(
-            f"the management API of Service Bus is out of reach: {type(error).__name__} {error}"
-        ) from error
+    except (AzureError, OSError, TimeoutError, ValueError, TypeError) as error:
+        said = f"{type(error).__name__} {error}"[:MOST_OF_A_MESSAGE]  # the SDK tells whole answers
+        raise InfrastructureFault(f"the management API of Service Bus is out of reach: {said}") from error
 
 
 def _failed(name: str, error: HttpResponseError) -> Exception:
     if error.status_code == _FORBIDDEN:
         return _refused(name, error)
+    said = error.message[:MOST_OF_A_MESSAGE]
     if error.status_code == _THROTTLED:
-        return CapacityFault(f"the management API of Service Bus throttles: {error.message}")
-    return InfrastructureFault(f"the management API of Service Bus failed: {error.message}")
+        return CapacityFault(f"the management API of Service Bus throttles: {said}")
+    return InfrastructureFault(f"the management API of Service Bus failed: {said}")
 
 
 def _refused(name: str, error: HttpResponseError) -> ConfigurationFault:
@@ -168,6 +159,21 @@ def _refused(name: str, error: HttpResponseError) -> ConfigurationFault:
         f"the properties of {name!r} may not be read ({error.status_code}{said})",
         "Reading them takes a key with the right Manage, or the role Azure Service Bus Data Owner; "
         "the worker itself needs neither",
+    )
+
+
+def _queue(name: str, found: Any) -> QueueProperties:  # noqa: ANN401 - one of two kinds that share no class
+    return QueueProperties(
+        name=name,
+        lock_seconds=found.lock_duration.total_seconds(),
+        max_delivery_count=int(found.max_delivery_count),
+        duplicate_window_seconds=_window(found),
+        time_to_live_seconds=_life(found),
+        dead_lettering_on_expiration=bool(found.dead_lettering_on_message_expiration),
+        requires_session=bool(found.requires_session),
+        status=_text(found.status),
+        max_size_bytes=_max_size(found),
+        forward_to=found.forward_to or None,
     )
 
 

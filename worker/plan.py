@@ -122,6 +122,7 @@ class _Session:
 
     owner: int | None = None
     since: float = 0.0
+    uses: int = 0
 
 
 class _Usage:
@@ -206,16 +207,18 @@ def _fresh(work: Work, pool: Pool, usage: _Usage) -> float:
 def _kept(work: Work, pool: Pool, usage: _Usage) -> float:
     """As ``_fresh``, but a session stays for its owner until another needs its permit."""
     owners = work.keys if work.policy == "keyed" else 1
-    free = [(0.0, index) for index in range(min(pool.sessions, len(work.seconds)))]
-    sessions = [_Session() for _ in free]
+    sessions = [_Session() for _ in range(min(pool.sessions, len(work.seconds)))]
+    free = [(0.0, index, 0) for index in range(len(sessions))]
     of_key: dict[int, tuple[float, int]] = {}
     end = 0.0
     for number, seconds in enumerate(work.seconds):
         owner = number % owners
         at, index = _choice(free, sessions, of_key.get(owner) if work.policy == "keyed" else None, owner)
-        began = at + _prepared(sessions[index], owner, at, pool, usage)
+        session = sessions[index]
+        began = at + _prepared(session, owner, at, pool, usage)
         ended = began + pool.call_seconds + seconds
-        heapq.heappush(free, (ended, index))
+        session.uses += 1
+        heapq.heappush(free, (ended, index, session.uses))
         of_key[owner] = (ended, index)
         end = max(end, ended)
     for session in sessions:
@@ -225,14 +228,20 @@ def _kept(work: Work, pool: Pool, usage: _Usage) -> float:
 
 
 def _choice(
-    free: list[tuple[float, int]], sessions: Sequence[_Session], last: tuple[float, int] | None, owner: int
+    free: list[tuple[float, int, int]],
+    sessions: Sequence[_Session],
+    last: tuple[float, int] | None,
+    owner: int,
 ) -> tuple[float, int]:
-    """When a job gets which permit: that with its owner's session, or the one that is free first."""
+    """When a job gets which permit: that with its owner's session, or the one that is free first.
+
+    ``free`` has entries, too, of permits that were used again since: it would take long to look for them.
+    """
     if last and sessions[last[1]].owner == owner:
-        free.remove(last)
-        heapq.heapify(free)
         return last
-    at, index = heapq.heappop(free)
+    at, index, uses = heapq.heappop(free)
+    while uses != sessions[index].uses:
+        at, index, uses = heapq.heappop(free)
     return max(at, last[0] if last else 0.0), index
 
 

@@ -1,4 +1,4 @@
-"""Hold every call of az and azd in the pages and scripts against the Azure CLI that is installed beside this.
+"""Hold every call of az and azd in pages, scripts and remedies against the Azure CLI installed beside this.
 
 What the calls use is stored in `az.json`, which the tests read, so that they need no Azure CLI.
 """

@@ -1,4 +1,4 @@
-"""Where people are told commands: the pages in Markdown, and the scripts of the deployment."""
+"""Where people are told commands: pages in Markdown, scripts of the deployment, the doctor's remedies."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FENCE = re.compile(r"^ *```([\w-]*).*?\n(.*?)^ *``` *$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)`(azd? [^`\n]+)`(?!`)")
+BEFORE_A_COMMAND = re.compile(r"(?<=[:.] )(?=az )|(?<=then )(?=az )")
+REMEDIES = "tests/azure_commands/remedies.txt"
 SHELLS = frozenset({"", "bash", "sh", "shell", "console"})
 
 
@@ -37,12 +39,21 @@ def scripts(root: Path) -> list[Path]:
 
 
 def told(root: Path) -> list[Told]:
-    """All calls of az and azd in a project's pages and scripts."""
-    return [
+    """All calls of az and azd in a project's pages, scripts and remedies."""
+    files = [
         command
         for path in [*pages(root), *scripts(root)]
         for command in _of_file(path.read_text(), path.relative_to(root).as_posix(), path.suffix == ".md")
     ]
+    remedies = root / REMEDIES
+    lines = remedies.read_text().splitlines() if remedies.exists() else []
+    return [*files, *(command for number, line in enumerate(lines) for command in of_remedy(line, number))]
+
+
+def of_remedy(line: str, lines_before: int = 0) -> Iterator[Told]:
+    """The calls of a sentence that leads to them: after a colon, a full stop, or `then`."""
+    for part in BEFORE_A_COMMAND.split(line):
+        yield from _calls(part, REMEDIES, lines_before, whole=True)
 
 
 def _of_file(text: str, name: str, is_page: bool) -> Iterator[Told]:  # noqa: FBT001 - which kind of file it is

@@ -70,11 +70,15 @@ def command(*, probes: bool, fills: bool, **options: Any) -> None:  # noqa: ANN4
 
     Nothing is changed: what is written or allocated for a check is removed again, also after Ctrl-C.
     One session is allocated, by --probe ten, by --probe-full one more than JSWORKER_MAX_SESSIONS. The exit
-    status is 0 when nothing failed, and 1 otherwise.
+    status is 0 when nothing failed and what was asked for could be done, and 1 otherwise.
     """
     wanted = Wanted(probes=probes or fills, fills=fills, **options)
     if wanted.report and not wanted.probes:
         raise click.UsageError("--report goes with --probe.")
+    if wanted.report and wanted.report.suffix == ".json":
+        raise click.UsageError("--report names the Markdown, as pool.md; the JSON is written beside it.")
+    if wanted.report and not wanted.report.parent.is_dir():
+        raise click.UsageError(f"--report: there is no folder {wanted.report.parent}")
     if wanted.probes and wanted.only not in (None, "pool"):
         raise click.UsageError("--probe asks the pool, and --only leaves it out.")
     run(_examined(wanted))
@@ -92,7 +96,8 @@ async def _examined(wanted: Wanted) -> int:
         )
         report = await _probed(found, tell) if wanted.probes else None
     _say(wanted, found, report)
-    return UNDONE if any(finding.status == "failed" for finding in found) else 0
+    is_undone = wanted.probes and report is None
+    return UNDONE if is_undone or any(finding.status == "failed" for finding in found) else 0
 
 
 async def _probed(found: Sequence[Finding], tell: Callable[[str, str], None]) -> ProbeReport | None:
@@ -136,7 +141,7 @@ def _show(found: Sequence[Finding]) -> None:
     console = Console(markup=False, highlight=False)
     for text in doctor_lines.wrong(found):
         console.print(text, soft_wrap=True)
-    console.print(doctor_lines.rest(found))
+    console.print(doctor_lines.rest(found, is_narrow=console.width < doctor_lines.NARROW))
     console.print(f"\n{doctor_lines.summary(found)}")
 
 

@@ -16,6 +16,7 @@ from worker.doctor.check import Check
 from worker.doctor.finding import Finding
 from worker.doctor.storage import results_container
 from worker.doctor.storage_account import container_of
+from worker.faults import ConfigurationFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ PREFIX = "_doctor/"
 LEASE_SECONDS = 15
 REMOVAL_SECONDS = 10.0
 _CONFLICTS = frozenset({409, 412})
+_LEASED = "LeaseIdMissing"
 _NOT_BLOB_STORAGE = (
     "Use a storage account of Azure (general purpose v2) itself: whatever stands in between or in its place "
     "ignores conditions, so two workers could commit one job"
@@ -37,7 +39,7 @@ _NOT_BLOB_STORAGE = (
 async def results_writable(context: Context) -> list[Finding]:
     """Write a blob, read it back, and delete it."""
     clock = asyncio.get_running_loop().time
-    async with _scratch(context) as blob:
+    async with scratch(context) as blob:
         begin = clock()
         await blob.upload_blob(b"jsworker doctor", overwrite=True)
         seconds = clock() - begin
@@ -51,7 +53,7 @@ async def results_writable(context: Context) -> list[Finding]:
 
 async def create_once(context: Context) -> list[Finding]:
     """See that a blob that must not exist yet is created once, as the commit of a result is."""
-    async with _scratch(context) as blob:
+    async with scratch(context) as blob:
         await blob.upload_blob(b"first", overwrite=False)
         try:
             await blob.upload_blob(b"second", overwrite=False)
@@ -65,7 +67,7 @@ async def create_once(context: Context) -> list[Finding]:
 
 async def replace_by_etag(context: Context) -> list[Finding]:
     """See that a blob is replaced only in the version that was asked for, as a replay's result is."""
-    async with _scratch(context) as blob:
+    async with scratch(context) as blob:
         first = (await blob.upload_blob(b"first", overwrite=True))["etag"]
         match = {"etag": first, "match_condition": MatchConditions.IfNotModified}
         await blob.upload_blob(b"second", overwrite=True, **match)
@@ -78,7 +80,7 @@ async def replace_by_etag(context: Context) -> list[Finding]:
 
 async def append_blob(context: Context) -> list[Finding]:
     """See that lines are appended, as those of a batch's progress are."""
-    async with _scratch(context) as blob:
+    async with scratch(context) as blob:
         await blob.create_append_blob()
         for line in (b"one\n", b"two\n"):
             await blob.append_block(line)
@@ -92,32 +94,55 @@ async def lease(context: Context) -> list[Finding]:
     """See that a blob is leased to one at a time, if permits are leases."""
     if not context.settings.permit_leases:
         return []
-    async with _scratch(context) as blob:
+    async with scratch(context) as blob:
         await blob.upload_blob(b"", overwrite=True)
-        first = BlobLeaseClient(blob)
-        await first.acquire(lease_duration=LEASE_SECONDS)
+        await BlobLeaseClient(blob).acquire(lease_duration=LEASE_SECONDS)
         try:
             await BlobLeaseClient(blob).acquire(lease_duration=LEASE_SECONDS)
         except HttpResponseError as error:
             if error.status_code in _CONFLICTS:
                 return [Finding("lease", "storage", "ok", f"a blob is leased to one ({code_of(error)})")]
             raise
-        finally:
-            await first.release()
     return [_failed("lease", "a blob that is leased is leased again: two workers could hold one permit")]
 
 
 @asynccontextmanager
-async def _scratch(context: Context) -> AsyncIterator[BlobClient]:
-    """A blob of a name that nobody else uses; removed at the end, whatever happens."""
+async def scratch(context: Context) -> AsyncIterator[BlobClient]:
+    """A blob of a name that nobody else uses; removed at the end, whatever happens.
+
+    Raises:
+        ServiceFault: of the storage account; that the blob could not be removed is one, too.
+    """
     async with container_of(context, context.settings.results_container) as container:
         blob = container.get_blob_client(f"{PREFIX}{secrets.token_hex(8)}")
         try:
             yield blob
-        finally:
-            with suppress(AzureError, TimeoutError):
-                async with asyncio.timeout(REMOVAL_SECONDS):
-                    await blob.delete_blob()
+        except BaseException:
+            with suppress(AzureError, TimeoutError, ConfigurationFault):
+                await _remove(blob)
+            raise
+        await _remove(blob)
+
+
+async def _remove(blob: BlobClient) -> None:
+    async with asyncio.timeout(REMOVAL_SECONDS):
+        try:
+            await blob.delete_blob()
+        except HttpResponseError as error:
+            if error.status_code not in _CONFLICTS:
+                raise
+            if code_of(error) != _LEASED:
+                raise _kept(blob, code_of(error)) from error
+            await BlobLeaseClient(blob).break_lease(lease_break_period=0)  # of a check that was broken off
+            await blob.delete_blob()
+
+
+def _kept(blob: BlobClient, code: str) -> ConfigurationFault:
+    return ConfigurationFault(
+        f"the blob {blob.blob_name} was written and cannot be deleted ({code})",
+        f"Take the immutability policy or legal hold off the container {blob.container_name}, where the "
+        "worker deletes and replaces blobs, too; then delete the blob",
+    )
 
 
 def _failed(check: str, message: str) -> Finding:

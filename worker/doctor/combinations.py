@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from worker.doctor.check import Check
@@ -55,7 +56,7 @@ def _ways_in(settings: WorkerSettings) -> Iterator[Finding]:
             "results-readable",
             f"CODE_CONTAINERS names {settings.results_container!r}, where results are: a job can take "
             "another's result, and the hidden cases in it, as its input",
-            f"export JSWORKER_CODE_CONTAINERS={','.join(others) or 'submissions,inputs'}",
+            f"export JSWORKER_CODE_CONTAINERS={quote(','.join(others) or 'submissions,inputs')}",
         )
 
 
@@ -66,13 +67,13 @@ def _secrets(settings: WorkerSettings) -> Iterator[Finding]:
             "session-secret",
             f"SESSION_SECRET has fewer than {SHORTEST_SECRET_CHARS} characters: who guesses it can tell "
             "which session is whose",
-            'export JSWORKER_SESSION_SECRET="$(openssl rand -hex 32)"  (the same for all workers)',
+            'export JSWORKER_SESSION_SECRET="$(openssl rand -hex 32)"  # the same for all workers',
         )
     if settings.pool_token and not is_loopback(settings.pool_endpoint):
         yield _warning(
             "pool-token-ends",
             "POOL_TOKEN is a token of Entra, which ends within hours, and the worker then stands still",
-            "unset JSWORKER_POOL_TOKEN, and sign in with Entra (az login, or a managed identity)",
+            "unset JSWORKER_POOL_TOKEN, and sign in with Entra (az login; or a managed identity)",
         )
 
 

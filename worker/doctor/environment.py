@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from worker.doctor.finding import Finding
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 KNOWN = frozenset(PREFIX + name.upper() for name in WorkerSettings.model_fields)
 _POOL = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*?sessionPools/([^/?#]+)", re.IGNORECASE)
+_NAMESPACES = "az servicebus namespace list --query '[].name' --output tsv"
 _CHOSEN = "Set it to one of the values that docs/settings.md has for it"
 
 
@@ -34,11 +36,19 @@ def examine_environment(environ: Mapping[str, str]) -> tuple[WorkerSettings | No
 
 def pool_command(query: str, near: str = "") -> str:
     """The command that shows a property of the pool, with the names that are found in an address of it."""
+    return f"az containerapp sessionpool show {pool_names(near)} --query properties.{query} --output tsv"
+
+
+def pool_change(option: str, value: object, near: str) -> str:
+    """The command that sets one thing of the pool anew."""
+    return f"az containerapp sessionpool update {pool_names(near)} {option} {value}"
+
+
+def pool_names(near: str) -> str:
+    """The options by which the pool is named, as far as an address of it tells."""
     found = _POOL.search(near)
-    names = (
-        f"--name {found[3]} --resource-group {found[2]}" if found else "--name POOL --resource-group GROUP"
-    )
-    return f"az containerapp sessionpool show {names} --query properties.{query} --output tsv"
+    name, group = (quote(found[3]), quote(found[2])) if found else ("POOL", "GROUP")
+    return f"--name {name} --resource-group {group}"
 
 
 def _problems(error: SettingsError, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -53,13 +63,13 @@ def _remedy(name: str, environ: Mapping[str, str]) -> str:
     if misspelled:
         return f"Rename {misspelled[0]}, which is set, to {name}"
     near = environ.get(f"{PREFIX}POOL_ENDPOINT", "")
+    if name == f"{PREFIX}SERVICEBUS_NAMESPACE":
+        return f"export {name}=NAME.servicebus.windows.net; the names: {_NAMESPACES}"
     queries = {
         f"{PREFIX}POOL_ENDPOINT": pool_command("poolManagementEndpoint", near),
         f"{PREFIX}MAX_SESSIONS": pool_command("scaleConfiguration.maxConcurrentSessions", near),
         f"{PREFIX}STORAGE_ACCOUNT_URL": "az storage account show --name ACCOUNT "
         "--query primaryEndpoints.blob --output tsv",
-        f"{PREFIX}SERVICEBUS_NAMESPACE": "az servicebus namespace list --query '[].serviceBusEndpoint' "
-        "--output tsv  (the host name alone)",
     }
     return f'export {name}="$({queries[name]})"' if name in queries else _CHOSEN
 
@@ -71,7 +81,7 @@ def _unknown(name: str) -> Finding:
         "settings",
         "warning",
         f"{name} is no setting; nothing reads it",
-        f"Rename it to {nearest}" if nearest else f"unset {name}",
+        f"Rename it to {nearest}" if nearest else f"unset {quote(name)}",
         {"variable": name, "nearest": nearest},
     )
 

@@ -95,6 +95,5 @@ async def _found(check: Check, context: Context) -> list[Finding]:
         remedy = fault.remedy if isinstance(fault, ConfigurationFault) else "Try again: it may pass"
         message = str(fault).removesuffix(f". {remedy}")
     except Exception as error:  # noqa: BLE001 - a check that breaks must not hide what the others found
-        message = f"the check broke: {type(error).__name__}: {error}"
-        return [Finding(check.id, check.part, "unknown", message)]
+        message, remedy = f"the check broke: {type(error).__name__}: {error}", "Report it: it is a bug"
     return [Finding(check.id, check.part, "failed", message, remedy)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -71,7 +72,7 @@ async def connected(host: str, port: int, trusted: ssl.SSLContext | None) -> flo
     except socket.gaierror as error:
         raise ConfigurationFault(
             f"the name {host} does not resolve ({error.strerror})",
-            f"Correct the address; if it is right, look at the network's DNS: getent hosts {host}",
+            f"Correct the address; if it is right, look at the network's DNS: getent hosts {quote(host)}",
         ) from error
     except ssl.SSLCertVerificationError as error:
         raise _untrusted(host, port, error) from error
@@ -92,7 +93,8 @@ async def connected(host: str, port: int, trusted: ssl.SSLContext | None) -> flo
 
 def _untrusted(host: str, port: int, error: ssl.SSLCertVerificationError) -> ConfigurationFault:
     look = (
-        f"openssl s_client -connect {host}:{port} -servername {host} </dev/null | openssl x509 -noout -text"
+        f"openssl s_client -connect {quote(f'{host}:{port}')} -servername {quote(host)} </dev/null "
+        "| openssl x509 -noout -text"
     )
     if error.verify_code == EXPIRED:
         return ConfigurationFault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -64,29 +65,29 @@ class Namespace:
         )
 
     def scope(self, entity: Entity) -> str:
-        """What a role on an entity is given on, as the shell is to see it."""
-        shown = f"az servicebus namespace show --resource-group GROUP --name {self.name}"
-        root = f"$({shown} --query id --output tsv)"
+        """What a role on an entity is given on, a word for the shell."""
+        shown = f"az servicebus namespace show --resource-group GROUP --name {quote(self.name)}"
+        root = f'"$({shown} --query id --output tsv)"'
         if names := subscription_of(entity.name):
-            return f"{root}/topics/{names[0]}/subscriptions/{names[1]}"
-        return f"{root}/{'topics' if entity.is_topic else 'queues'}/{entity.name}"
+            return f"{root}/topics/{quote(names[0])}/subscriptions/{quote(names[1])}"
+        kind = "topics" if entity.is_topic else "queues"
+        return f"{root}/{kind}/{quote(entity.name)}"
 
     def keys(self) -> str:
         """The command that shows a connection string with all rights."""
         return (
             "az servicebus namespace authorization-rule keys list --resource-group GROUP "
-            f"--namespace-name {self.name} --name RootManageSharedAccessKey "
+            f"--namespace-name {quote(self.name)} --name RootManageSharedAccessKey "
             "--query primaryConnectionString --output tsv"
         )
 
     def _az(self, verb: str, entity: Entity) -> str:
-        where = f"--resource-group GROUP --namespace-name {self.name}"
+        where = f"--resource-group GROUP --namespace-name {quote(self.name)}"
         if names := subscription_of(entity.name):
-            return (
-                f"az servicebus topic subscription {verb} {where} --topic-name {names[0]} --name {names[1]}"
-            )
+            topic, name = map(quote, names)
+            return f"az servicebus topic subscription {verb} {where} --topic-name {topic} --name {name}"
         kind = "topic" if entity.is_topic else "queue"
-        return f"az servicebus {kind} {verb} {where} --name {entity.name}"
+        return f"az servicebus {kind} {verb} {where} --name {quote(entity.name)}"
 
 
 def namespace_of(settings: ClientSettings) -> Namespace:

@@ -10,7 +10,14 @@ from worker.doctor.finding import Finding
 from worker.doctor.pool import pool_access
 from worker.doctor.pool_size import pool_size
 from worker.doctor.pool_wire import refusal_of, wire_of
-from worker.doctor.session_answers import cooldown_of, execution, new_identifier, removed, said_by
+from worker.doctor.session_answers import (
+    UNSUPPORTED,
+    cooldown_of,
+    execution,
+    new_identifier,
+    removed,
+    said_by,
+)
 from worker.doctor.session_code import HELLO, reach
 from worker.doctor.session_findings import allocation, cooldown, egress, released, shape, undeletable
 
@@ -20,7 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 _GONE = frozenset({200, 202, 204, 404})
-_UNSUPPORTED = frozenset({405, 501})
 
 
 class Visit:
@@ -64,7 +70,7 @@ class Visit:
         async with wire_of(context) as wire:
             begin = clock()
             answer = await wire.delete(self._identifier)
-            if answer.status in _UNSUPPORTED:
+            if answer.status in UNSUPPORTED:
                 return [undeletable(answer, context.settings)]
             if answer.status not in _GONE:
                 raise await refusal_of(context, answer)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from worker.doctor.environment import pool_change
 from worker.doctor.finding import Finding
 from worker.doctor.pool import allocated
 from worker.doctor.pool_wire import wire_of
@@ -54,7 +55,8 @@ async def pool_size(context: Context) -> list[Finding]:
         taken += last.response.is_success
         refusal = None if last.response.is_success else last
         free = await _free_again(wire, sessions) if refusal and not refusals else None
-    return [_judged(context.settings.max_sessions, Filled(before, taken, refusal, free))]
+    settings = context.settings
+    return [judged(settings.max_sessions, Filled(before, taken, refusal, free), settings.pool_endpoint)]
 
 
 async def _asked_for(wire: PoolWire, sessions: list[str]) -> list[Answer]:
@@ -84,14 +86,18 @@ async def _free_again(wire: PoolWire, sessions: list[str]) -> float | None:
 async def _sessions(context: Context) -> AsyncIterator[list[str]]:
     """One identifier more than sessions may be used; all are deleted at the end."""
     sessions = [new_identifier() for _ in range(context.settings.max_sessions + 1)]
+    is_broken_off = True
     try:
         yield sessions
+        is_broken_off = False
     finally:
         for at in range(0, len(sessions), AT_A_TIME):
-            await asyncio.gather(*(removed(context, session) for session in sessions[at : at + AT_A_TIME]))
+            some = sessions[at : at + AT_A_TIME]
+            await asyncio.gather(*(removed(context, one, is_broken_off=is_broken_off) for one in some))
 
 
-def _judged(wanted: int, filled: Filled) -> Finding:
+def judged(wanted: int, filled: Filled, endpoint: str) -> Finding:
+    """What is to be said of it."""
     facts: dict[str, object] = {
         "max_sessions": wanted,
         "sessions_before": filled.before,
@@ -112,8 +118,6 @@ def _judged(wanted: int, filled: Filled) -> Finding:
         f"the pool takes {filled.taken} sessions besides {filled.before} that were there, and MAX_SESSIONS "
         f"says {wanted}: jobs wait for sessions that are not to be had"
     )
-    remedy = (
-        f"export JSWORKER_MAX_SESSIONS={max(1, filled.taken + filled.before)}, or: az containerapp "
-        f"sessionpool update --name POOL --resource-group GROUP --max-sessions {wanted}"
-    )
+    change = pool_change("--max-sessions", wanted, endpoint)
+    remedy = f"export JSWORKER_MAX_SESSIONS={max(1, filled.taken + filled.before)}; or: {change}"
     return Finding("pool-size", "pool", "warning", message, remedy, facts)

@@ -86,11 +86,12 @@ class Probe:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[str]:
         """An identifier for a session that is deleted at the end, if it came into being."""
-        session = new_identifier()
+        session, is_broken_off = new_identifier(), True
         try:
             yield session
+            is_broken_off = False
         finally:
-            await removed(self.context, session)
+            await removed(self.context, session, is_broken_off=is_broken_off)
 
 
 async def probe(context: Context, questions: Sequence[Question], tell: Callable[[str], None]) -> list[Reply]:
@@ -109,9 +110,23 @@ async def _asked(asking: Probe, question: Question) -> Reply:
         async with asyncio.timeout(QUESTION_SECONDS):
             reply = await question(asking)
     except (ServiceFault, TimeoutError) as error:
-        said = asking.redacted(str(error)) or f"no answer within {QUESTION_SECONDS:g} s"
-        reply = Reply(_id(question), words, f"not known: {said}")
-    return Reply(_id(question), words, reply.answer, reply.facts, tuple(asking.exchanges))
+        said = str(error) or f"no answer within {QUESTION_SECONDS:g} s"
+        reply = Reply("", "", f"not known: {said}")
+    except Exception as error:  # noqa: BLE001 - an answer that nobody expected must not hide the others
+        reply = Reply("", "", f"not known: {type(error).__name__}: {error}")
+    facts = {name: _redacted(asking, value) for name, value in reply.facts.items()}
+    return Reply(_id(question), words, asking.redacted(reply.answer), facts, tuple(asking.exchanges))
+
+
+def _redacted(asking: Probe, value: Any) -> Any:  # noqa: ANN401 - what JSON has
+    match value:
+        case str():
+            return asking.redacted(value)
+        case list():
+            return [_redacted(asking, each) for each in value]
+        case dict():
+            return {str(name): _redacted(asking, each) for name, each in value.items()}
+    return value
 
 
 def _id(question: Question) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.doctor.probe import Reply
 from worker.doctor.redaction import redacted
+from worker.report.text import visible
 from worker.version import __version__
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class ProbeReport:
         return {"version": VERSION, "jsworker": __version__, **asdict(self)}
 
     def markdown(self) -> str:
-        """All of it, for people."""
-        return "\n".join(self._lines()) + "\n"
+        """All of it, for people; what was answered neither acts on a terminal nor is it HTML."""
+        return visible("\n".join(self._lines())) + "\n"
 
     def _lines(self) -> Iterator[str]:
         yield "# What this session pool answered"
@@ -52,9 +53,9 @@ class ProbeReport:
         yield ""
         yield "| question | answer |"
         yield "|---|---|"
-        yield from (f"| {reply.question} | {_cell(reply.answer)} |" for reply in self.replies)
+        yield from (f"| {reply.question} | {_cell(_text(reply.answer))} |" for reply in self.replies)
         for reply in self.replies:
-            yield from ("", f"## {reply.question}", "", reply.answer)
+            yield from ("", f"## {reply.question}", "", _text(reply.answer))
             yield from _facts(reply.facts)
             yield from (line for exchange in reply.exchanges for line in _exchange(exchange))
 
@@ -82,6 +83,10 @@ def _exchange(exchange: Exchange) -> Iterator[str]:
     yield from ("", f"{exchange.call}: **{exchange.status}** after {exchange.seconds:g} s", "", "```")
     yield from (f"{name}: {value}" for name, value in exchange.headers.items())
     yield from (_code(exchange.body) or "(no body)", "```")
+
+
+def _text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _cell(text: str) -> str:

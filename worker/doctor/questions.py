@@ -117,7 +117,7 @@ async def place(probe: Probe) -> Reply:
         answer = await probe.wire.execute(session, PLACE, outputStreamsMaxLength=STREAMS[1])
         if answer.response.is_error:
             probe.kept("POST executions", answer)
-    facts = _printed(probe, answer)
+    facts = _printed(answer)
     packages = facts.get("packages") or []
     return _reply(
         f"Node {facts.get('node')}, {len(packages)} packages, in {facts.get('folder')}, {facts.get('cpus')} "
@@ -157,10 +157,10 @@ def _characters(answer: Answer) -> int | str:
         return str(error)
 
 
-def _printed(probe: Probe, answer: Answer) -> dict[str, Any]:
-    """The JSON that a program printed, redacted."""
+def _printed(answer: Answer) -> dict[str, Any]:
+    """The JSON that a program printed."""
     try:
-        document = json.loads(probe.redacted(execution_of(answer.response).stdout))
+        document = json.loads(execution_of(answer.response).stdout)
     except (ExecutionLost, ValueError, RecursionError) as error:
         raise InfrastructureFault(f"the program's output cannot be read: {error}") from error
     return document if isinstance(document, dict) else {}

@@ -81,7 +81,7 @@ class Judge:
             return self._found("queue-properties", "unknown", message, _READING)
         remedy = (
             f"Look yourself, and compare with docs/deploying.md: "
-            f"{self.namespace.show(self.entity)}. {_READING}"
+            f"{self.namespace.show(self.entity)}  # {_READING}"
         )
         return self._found("queue-properties", "unknown", message, remedy)
 
@@ -179,7 +179,7 @@ class Judge:
         message = (
             f"{self.entity} is {100 * size / most:.0f} % full: when it is, nothing more can be sent to it"
         )
-        remedy = self.namespace.change(self.entity, "--max-size", "5120") + "; or remove what is not wanted"
+        remedy = self.namespace.change(self.entity, "--max-size", "5120") + "  # or remove what is not wanted"
         yield self._found("queue-size", status, message, remedy, {"size_bytes": size, "max_size_bytes": most})
 
     def _dead(self, count: int) -> Iterator[Finding]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
 
+from worker.doctor.environment import pool_names
 from worker.doctor.identity import Identity, sign_in
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 BLOB_ROLE = "Storage Blob Data Contributor"
 POOL_ROLE = "Azure ContainerApps Session Executor"
 _POOL = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/sessionPools/[^/]+")
-_WAIT = "  (it takes minutes to work)"
+_WAIT = "  # it takes minutes to work"
 
 
 async def grant(context: Context, role: str, resource: str, scope: str) -> str:
@@ -26,22 +28,22 @@ async def grant(context: Context, role: str, resource: str, scope: str) -> str:
         context: of the checks.
         role: the role's name.
         resource: the audience of the tokens by which the identity is known, as a scope of Entra.
-        scope: where the role is given, as the shell is to see it.
+        scope: where the role is given, a word for the shell.
     """
     who = await _who(context, resource)
-    assignee = who.object_id if who and who.object_id else "OBJECT_ID"
+    assignee = quote(who.object_id) if who and who.object_id else "OBJECT_ID"
     kind = "User" if who and who.is_user else "ServicePrincipal"
     return (
         f"az role assignment create --assignee-object-id {assignee} --assignee-principal-type {kind} "
-        f'--role "{role}" --scope "{scope}"{_WAIT}'
+        f'--role "{role}" --scope {scope}{_WAIT}'
     )
 
 
 def container_scope(url: str, container: str) -> str:
-    """The scope of a container, by the URL of its account's blobs."""
+    """The scope of a container as a word for the shell, by the URL of its account's blobs."""
     return (
-        f"$(az storage account show --name {account_of(url)} --query id --output tsv)"
-        f"/blobServices/default/containers/{container}"
+        f'"$(az storage account show --name {quote(account_of(url))} --query id --output tsv)"'
+        f"/blobServices/default/containers/{quote(container)}"
     )
 
 
@@ -52,13 +54,11 @@ def account_of(url: str) -> str:
 
 
 def pool_scope(endpoint: str) -> str:
-    """The scope of a pool, whose endpoint has all its names."""
+    """The scope of a pool as a word for the shell; its endpoint has all its names."""
     found = _POOL.search(endpoint)
     if not found:
-        return (
-            "$(az containerapp sessionpool show --name POOL --resource-group GROUP --query id --output tsv)"
-        )
-    return found[0].replace("/sessionPools/", "/providers/Microsoft.App/sessionPools/")
+        return f'"$(az containerapp sessionpool show {pool_names(endpoint)} --query id --output tsv)"'
+    return quote(found[0].replace("/sessionPools/", "/providers/Microsoft.App/sessionPools/"))
 
 
 async def _who(context: Context, resource: str) -> Identity | None:

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from worker.doctor.environment import pool_change, pool_command
 from worker.doctor.pool_wire import NEWEST, refusal_of, wire_of
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault, ServiceFault
 from worker.session_answers import execution_of
 
 if TYPE_CHECKING:
     from worker.doctor.context import Context
-    from worker.doctor.pool_wire import Answer
+    from worker.doctor.pool_wire import Answer, PoolWire
     from worker.ran import Execution
 
 REMOVAL_SECONDS = 20.0
+PAUSES = (1.0, 3.0)  # before a deletion is tried again; it takes as long to allocate a session
+UNSUPPORTED = frozenset({405, 501})
 _PYTHON = ("NameError", "Traceback")
-_STATE = (
-    "az containerapp sessionpool show --name POOL --resource-group GROUP --query properties.provisioningState"
-)
 
 
 def new_identifier() -> str:
@@ -32,11 +32,32 @@ def new_identifier() -> str:
     return f"doctor-{secrets.token_hex(16)}"
 
 
-async def removed(context: Context, session: str) -> None:
-    """Delete a session, if the pool lets it, in bounded time."""
-    with suppress(ServiceFault, TimeoutError):
+async def removed(context: Context, session: str, *, is_broken_off: bool = True) -> None:
+    """Delete a session, if the pool lets it, in bounded time.
+
+    Args:
+        context: of the checks.
+        session: its identifier.
+        is_broken_off: whether a call may still be on its way that allocates the session only then.
+    """
+    pauses = iter(PAUSES)
+    with suppress(TimeoutError):
         async with asyncio.timeout(REMOVAL_SECONDS), wire_of(context) as wire:
-            await wire.delete(session)
+            while not await _deleted(wire, session, is_broken_off=is_broken_off):
+                if (pause := next(pauses, None)) is None:
+                    return
+                await asyncio.sleep(pause)
+
+
+async def _deleted(wire: PoolWire, session: str, *, is_broken_off: bool) -> bool:
+    """Whether no more is to be done for a deletion: it is answered so, or not to be had at this pool."""
+    try:
+        answer = await wire.delete(session)
+    except ServiceFault:
+        return False
+    if answer.status == httpx.codes.NOT_FOUND:
+        return not is_broken_off
+    return answer.response.is_success or answer.status in UNSUPPORTED
 
 
 async def execution(context: Context, answer: Answer) -> Execution:
@@ -56,12 +77,13 @@ async def execution(context: Context, answer: Answer) -> Execution:
     if any(word in ran.stderr for word in _PYTHON):
         raise ConfigurationFault(
             "the pool runs Python, not JavaScript",
-            "az containerapp sessionpool create --container-type NodeLTS …, and its endpoint in "
-            "JSWORKER_POOL_ENDPOINT",
+            "Set JSWORKER_POOL_ENDPOINT to the endpoint of a pool for it: az containerapp sessionpool create "
+            "--name POOL --resource-group GROUP --container-type NodeLTS",
         )
     if ran.outcome != "succeeded":
         raise ConfigurationFault(
-            f"a program of one line did not run: {ran.outcome} {ran.stderr[:200]}", _STATE
+            f"a program of one line did not run: {ran.outcome} {ran.stderr[:200]}",
+            pool_command("provisioningState", context.settings.pool_endpoint),
         )
     return ran
 
@@ -77,8 +99,8 @@ async def _refusal(context: Context, answer: Answer) -> ServiceFault:
         return fault
     return ConfigurationFault(
         f"the session pool is full ({answer.status}): there is no session to try anything in",
-        "Wait until the jobs that run have ended, or for the cooldown; or: az containerapp sessionpool "
-        "update --name POOL --resource-group GROUP --max-sessions NUMBER",
+        "Wait until the jobs that run have ended, or for the cooldown; or: "
+        + pool_change("--max-sessions", "NUMBER", context.settings.pool_endpoint),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.doctor.environment import pool_command
+from worker.doctor.environment import pool_change
 from worker.doctor.finding import Finding
 from worker.doctor.pool_wire import NEWEST
 
@@ -44,13 +44,12 @@ def egress(reached: object, endpoint: str) -> Finding:
     if not reached:
         return Finding("pool-egress", "pool", "ok", "programs get through to nobody outside")
     names = [str(name) for name in reached]
-    show = pool_command("", endpoint).partition(" --query")[0]
     return Finding(
         "pool-egress",
         "pool",
         "warning",
         f"programs can connect to {', '.join(names)}: untrusted code can send out what it is given",
-        f"{show.replace(' show ', ' update ')} --network-status EgressDisabled",
+        pool_change("--network-status", "EgressDisabled", endpoint),
         {"reached": names},
     )
 

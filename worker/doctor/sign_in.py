@@ -26,8 +26,8 @@ SECONDS = 60.0  # a chain of credentials asks one after another, some of them ov
 _REASON = re.compile(r"AADSTS\d+[^\n]*")
 _ABOUT_THE_AUDIENCE = ("AADSTS500011", "AADSTS65001", "AADSTS650057", "AADSTS650052")
 _SIGN_IN = (
-    "On a desk: az login. On Azure: az containerapp identity assign --name APP --resource-group GROUP "
-    "--system-assigned, or set AZURE_CLIENT_ID to the client id of the identity that the app has"
+    "On a desk: az login; on Azure: az containerapp identity assign --name APP --resource-group GROUP "
+    "--system-assigned  # or set AZURE_CLIENT_ID to the client id of the identity that the app has"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from worker.doctor.check import Check
@@ -29,7 +30,7 @@ async def results_container(context: Context) -> list[Finding]:
     name = context.settings.results_container
     public = await _public_access(context, name)
     found = [Finding("results-container", "storage", "ok", f"the container {name!r} is there")]
-    return [*found, _privacy(context, name, public)]
+    return [*found, privacy(context, name, public)]
 
 
 async def code_containers(context: Context) -> list[Finding]:
@@ -52,7 +53,7 @@ async def _readable(context: Context, name: str) -> list[Finding]:
     except InfrastructureFault as fault:
         return [Finding("code-container", "storage", "failed", str(fault), "Try again: it may pass", facts)]
     well = Finding("code-container", "storage", "ok", f"the container {name!r} can be read", facts=facts)
-    return [well] if public is None else [well, _privacy(context, name, public)]
+    return [well] if public is None else [well, privacy(context, name, public)]
 
 
 async def _public_access(context: Context, name: str) -> str | None:
@@ -62,20 +63,21 @@ async def _public_access(context: Context, name: str) -> str | None:
     return str(properties.public_access) if properties.public_access else None
 
 
-def _privacy(context: Context, name: str, public: str | None) -> Finding:
+def privacy(context: Context, name: str, public: str | None) -> Finding:
+    """Whether a container is private, by what anybody may read of it."""
     facts = {"container": name, "public_access": public}
     if public is None:
         return Finding(
             "private-container", "storage", "ok", f"the container {name!r} is private", facts=facts
         )
-    account = account_of(account_url(context.settings))
+    account = quote(account_of(account_url(context.settings)))
     return Finding(
         "private-container",
         "storage",
         "warning",
         f"anybody can read the container {name!r} without signing in (public access: {public})",
-        f"az storage container set-permission --account-name {account} --name {name} --public-access off "
-        "--auth-mode key",
+        f"az storage container set-permission --account-name {account} --name {quote(name)} "
+        "--public-access off --auth-mode key",
         facts,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
@@ -72,18 +73,19 @@ def _client(settings: ClientSettings, context: Context | None) -> BlobServiceCli
     except ValueError as error:
         raise ConfigurationFault(
             f"JSWORKER_STORAGE_CONNECTION_STRING cannot be read: {error}",
-            "az storage account show-connection-string --name ACCOUNT --output tsv",
+            "az storage account show-connection-string --name ACCOUNT --query connectionString --output tsv",
         ) from error
 
 
 async def refusal_of(context: Context, url: str, container: str, error: HttpResponseError) -> ServiceFault:
     """What the account refused, and what to do about it."""
     code = code_of(error)
-    account = account_of(url)
+    account = quote(account_of(url))
     if isinstance(error, ResourceNotFoundError):
         return ContainerMissing(
             f"the container {container!r} does not exist",
-            f"az storage container create --account-name {account} --name {container} --auth-mode login",
+            f"az storage container create --account-name {account} --name {quote(container)} "
+            "--auth-mode login",
         )
     if error.status_code not in _DENIED:
         return InfrastructureFault(f"the storage account answered {error.status_code} {code}")
@@ -97,8 +99,8 @@ async def refusal_of(context: Context, url: str, container: str, error: HttpResp
     if code == _FIREWALL:
         return ConfigurationFault(
             f"the account lets nobody in from this network ({code})",
-            f"az storage account network-rule add --account-name {account} --ip-address ADDRESS, or give "
-            "it a private endpoint in the worker's network",
+            "Give it a private endpoint in the worker's network, or let the address in: "
+            f"az storage account network-rule add --account-name {account} --ip-address ADDRESS",
         )
     return ConfigurationFault(
         f"the account refuses the token ({code}): it is of another tenant, or this machine's clock is wrong",
@@ -116,5 +118,6 @@ def _key_refused(account: str, code: str) -> ConfigurationFault:
     return ConfigurationFault(
         f"the account refuses the key ({code})",
         "export JSWORKER_STORAGE_CONNECTION_STRING="
-        f'"$(az storage account show-connection-string --name {account} --output tsv)"',
+        f'"$(az storage account show-connection-string --name {account} '
+        '--query connectionString --output tsv)"',
     )

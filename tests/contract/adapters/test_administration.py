@@ -11,6 +11,7 @@ import pytest_asyncio
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from tests.contract.adapters.scripted_pool import Answer, ScriptedPool
 from worker.administration import open_administration
 from worker.faults import ConfigurationFault, EntityMissing, InfrastructureFault, PropertiesHidden
 from worker.local.broker import Broker, BrokerConfig, QueueSettings, TopicSettings
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from worker.administration import Administration
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+EMPTY_ENTRY = (
+    '<entry xmlns="http://www.w3.org/2005/Atom"><title>jobs</title><content type="application/xml">'
+    '<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"/>'
+    "</content></entry>"
+)
 JOBS = QueueSettings(
     name="jobs",
     lock_duration_seconds=45,
@@ -145,6 +151,30 @@ async def test_nobody_at_the_address_is_an_outage(broker: Broker, unused_tcp_por
     async with open_administration(settings, None) as administration:
         with pytest.raises(InfrastructureFault, match="management API"):
             await administration.queue("jobs")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"<html><body>sign in<br></body></html>", InfrastructureFault),
+        (b"", EntityMissing),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><entry>&b;</entry>', EntityMissing),
+        (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><entry>&b;</entry>', InfrastructureFault),
+        (EMPTY_ENTRY.encode(), EntityMissing),
+        (EMPTY_ENTRY.replace("/>", "><LockDuration>x</LockDuration></QueueDescription>").encode(),
+         InfrastructureFault),
+    ],
+)  # fmt: skip
+async def test_an_answer_that_is_none_of_service_bus_is_a_fault_in_few_words(
+    broker: Broker, body: bytes, fault: type[Exception]
+) -> None:
+    async with ScriptedPool() as server:
+        server.plan(*[Answer(body=body, headers={"Content-Type": "application/atom+xml"})] * 2)
+        settings = settings_of(broker, servicebus_management_url=server.url.partition("/subscriptions")[0])
+        async with open_administration(settings, None) as administration:
+            with pytest.raises(fault) as told:
+                await administration.queue("jobs")
+    assert len(str(told.value)) < 300
 
 
 class Refusing:

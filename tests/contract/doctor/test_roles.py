@@ -41,7 +41,7 @@ async def test_a_missing_role_on_a_container_comes_with_the_command_that_gives_i
     scope = "$(az storage account show --name account1 --query id --output tsv)"
     assert fault.remedy.startswith(
         f'{GRANT} --role "Storage Blob Data Contributor" '
-        f'--scope "{scope}/blobServices/default/containers/results"'
+        f'--scope "{scope}"/blobServices/default/containers/results'
     )
 
 
@@ -77,7 +77,7 @@ async def test_a_missing_role_on_the_pool_comes_with_the_command_that_gives_it()
             await pool_access(context)
     scope = "/subscriptions/s/resourceGroups/g1/providers/Microsoft.App/sessionPools/p1"
     role = "Azure ContainerApps Session Executor"
-    assert fault.value.remedy.startswith(f'{GRANT} --role "{role}" --scope "{scope}"')
+    assert fault.value.remedy.startswith(f'{GRANT} --role "{role}" --scope {scope}  #')
 
 
 async def test_a_user_who_signed_in_is_given_a_role_as_a_user() -> None:

@@ -30,6 +30,11 @@ def refused(code: str) -> Alter:
     return alter
 
 
+def immutable(asked: Asked, answer: Answer) -> Answer:
+    """Blobs are kept by a policy."""
+    return _storage_error(409, "BlobImmutableDueToPolicy") if asked.method == "DELETE" else answer
+
+
 def ignoring(header: str) -> Alter:
     """Blobs are written whatever this condition says."""
 

@@ -55,6 +55,14 @@ STORAGE_ILLS = {
         "show-connection-string",
         Hurt(altered={STORAGE: altered.refused("AuthorizationPermissionMismatch")}),
     ),
+    "deleting is refused": Ill(
+        "storage",
+        "results-writable",
+        "failed",
+        "cannot be deleted (BlobImmutableDueToPolicy)",
+        "legal hold",
+        Hurt(altered={STORAGE: altered.immutable}),
+    ),
     "it throttles": Ill(
         "storage",
         "storage-access",

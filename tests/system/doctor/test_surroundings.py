@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from tests.receiver import DAY, receiving
 from tests.system.doctor.stack import LINES, POOL, STORAGE, Hurt, examined
 from tests.system.worker.processes import pool
 from tests.system.worker.test_identity import HEADER, identity
+from worker.doctor.blob_rules import scratch
+from worker.doctor.context import open_context
+from worker.settings import WorkerSettings, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +54,20 @@ async def test_a_certificate_that_cannot_be_relied_on_is_named(  # noqa: PLR0913
         (found,) = wrong(await examined(stack, hurt, monkeypatch, only="pool"))
     assert (found.check, found.status, says in found.message) == ("pool-host", "failed", True), found
     assert f"openssl s_client -connect localhost:{server.port}" in str(found.remedy)
+
+
+async def test_a_check_that_breaks_off_with_a_lease_leaves_no_blob(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_context(load(WorkerSettings)) as context:
+        with suppress(KeyError):
+            async with scratch(context) as blob:
+                await blob.upload_blob(b"")
+                await blob.acquire_lease(15)
+                raise KeyError
+    assert stack.left_behind() == []
 
 
 async def test_programs_that_get_through_to_the_network_are_a_warning(

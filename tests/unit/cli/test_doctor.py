@@ -54,6 +54,30 @@ def test_what_failed_comes_first_with_its_remedy_on_one_line_then_warnings_then_
     assert seen.rstrip().endswith("4 findings: 1 failed, 1 warning, 1 unknown, 1 ok")
 
 
+def test_a_narrow_terminal_has_a_paragraph_for_each_finding_with_all_of_its_words() -> None:
+    console = Console(file=io.StringIO(), width=40, markup=False, highlight=False)
+    console.print(rest(FOUND, is_narrow=True))
+    assert isinstance(console.file, io.StringIO)
+    seen = " ".join(console.file.getvalue().split())
+    assert seen == "unknown storage: create-once: not looked at ok sign-in: credential: signed in"
+
+
+def test_where_all_is_wrong_there_is_no_empty_table() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(rest([FOUND[2]]), end="")
+    assert isinstance(console.file, io.StringIO)
+    assert not console.file.getvalue()
+
+
+def test_a_report_for_people_neither_acts_on_a_terminal_nor_is_html() -> None:
+    exchange = Exchange("GET", 500, 0.1, {"content-type": "a\x1b[31m"}, "b\x1b[2J\n```\n# c")
+    reply = Reply("place", "What is there?", "Node <img src=x>\x1b]0;d", {}, (exchange,))
+    seen = ProbeReport("2026-01-01T00:00:00Z", "https://HOST", "v", (reply,)).markdown()
+    assert "\x1b" not in seen
+    assert "<img" not in seen
+    assert seen.count("```") == 2
+
+
 def test_text_of_services_does_not_act_on_the_terminal() -> None:
     assert "\x1b" not in shown()
 
@@ -84,6 +108,8 @@ def test_a_report_is_markdown_that_what_a_pool_says_does_not_break() -> None:
     "arguments",
     [
         ("--report", "a.md"),
+        ("--probe", "--report", "a.json"),
+        ("--probe", "--report", "no/such/folder/a.md"),
         ("--probe-full", "--only", "clock"),
         ("--probe", "--only", "storage"),
         ("--only", "queue"),

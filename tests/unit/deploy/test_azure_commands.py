@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.azure_commands import calls, shell, sources
+from tests.azure_commands import calls, remedies, shell, sources
 from tests.azure_commands.table import Option, Usage, dump, load, problems
 
 ROOT = Path(__file__).parents[3]
@@ -31,13 +33,38 @@ def test_every_call_in_pages_and_scripts_is_one_that_az_and_azd_take() -> None:
     told = sources.told(ROOT)
     az, azd = calls.stored()
     assert calls.mistakes(told, az, azd) == [], "if a call is right, run: make check-az"
-    assert {call.where.split(":")[0] for call in told} >= {"docs/deploying.md", "deploy/cli/6-worker.sh"}
+    files = {call.where.split(":")[0] for call in told}
+    assert files >= {"docs/deploying.md", "deploy/cli/6-worker.sh", sources.REMEDIES}
 
 
 def test_what_is_stored_of_az_is_what_the_calls_use() -> None:
     stored = calls.AZ.read_text()
     source = stored.split('"')[3]
     assert dump(calls.needed(sources.told(ROOT), load(calls.AZ)), source) == stored, "run: make check-az"
+
+
+async def test_the_stored_remedies_are_those_that_the_doctor_gives() -> None:
+    stored = remedies.MADE.read_text().splitlines()
+    assert await remedies.made() == stored, "run: python -m tests.azure_commands.remedies, then make check-az"
+
+
+def test_no_command_in_a_remedy_is_overlooked() -> None:
+    for line in remedies.MADE.read_text().splitlines():
+        calls_of_az = re.findall(r"(?<![\w-])az (?=[a-z])", line.partition("  # ")[0])
+        assert len(list(sources.of_remedy(line))) == len(calls_of_az), line
+
+
+def test_every_command_of_az_in_the_package_is_among_the_remedies() -> None:
+    stored = remedies.MADE.read_text()
+    begun = {
+        (path.name, found)
+        for path in (ROOT / "worker").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for found in re.findall(r"(?<![\w-])az (?:[a-z][\w-]*(?: |\Z))*", node.value)
+    }
+    assert {name for name, _ in begun} >= {"namespace.py", "roles.py"}
+    assert [each for each in sorted(begun) if each[1] not in stored] == []
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ async def test_a_fault_of_a_service_is_what_the_check_found(context: Context) ->
 
 async def test_a_check_that_breaks_hides_nothing_else(context: Context) -> None:
     (broken, other) = await examine(context, (Check(defective, "pool"), Check(lease, "pool")))
-    assert (broken.status, broken.message) == ("unknown", "the check broke: KeyError: 'name'")
+    assert (broken.status, broken.message) == ("failed", "the check broke: KeyError: 'name'")
     assert other.status == "ok"
 
 
