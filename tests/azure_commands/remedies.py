@@ -31,7 +31,7 @@ from worker.doctor.storage_account import account_url
 from worker.doctor.storage_account import refusal_of as refusal_of_storage
 from worker.faults import ConfigurationFault, ServiceFault
 from worker.queue_properties import QueueCounts, QueueProperties
-from worker.settings import PREFIX
+from worker.setting_groups import PREFIX
 from worker.tokens import SCOPE as POOL_SCOPE
 
 if TYPE_CHECKING:

@@ -86,8 +86,7 @@ def command(*, probes: bool, fills: bool, **options: Any) -> None:  # noqa: ANN4
 
 async def _examined(wanted: Wanted) -> int:
     quiet_logs()
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what is wrong is told once, by the findings
-    with _progress() as tell:
+    with _sdks_quiet(), _progress() as tell:
         found = await diagnose(
             os.environ,
             checks(fill=wanted.fills),
@@ -98,6 +97,18 @@ async def _examined(wanted: Wanted) -> int:
     _say(wanted, found, report)
     is_undone = wanted.probes and report is None
     return UNDONE if is_undone or any(finding.status == "failed" for finding in found) else 0
+
+
+@contextmanager
+def _sdks_quiet() -> Iterator[None]:
+    """What is wrong is told once, by the findings."""
+    logger = logging.getLogger("azure")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 async def _probed(found: Sequence[Finding], tell: Callable[[str, str], None]) -> ProbeReport | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from worker.doctor.check import Check
@@ -50,14 +49,6 @@ def _ways_in(settings: WorkerSettings) -> Iterator[Finding]:
         yield _twice("SERVICEBUS_NAMESPACE", "SERVICEBUS_CONNECTION_STRING")
     if settings.storage_account_url and settings.storage_connection_string:
         yield _twice("STORAGE_ACCOUNT_URL", "STORAGE_CONNECTION_STRING")
-    if settings.results_container in settings.code_containers:
-        others = [name for name in settings.code_containers if name != settings.results_container]
-        yield _warning(
-            "results-readable",
-            f"CODE_CONTAINERS names {settings.results_container!r}, where results are: a job can take "
-            "another's result, and the hidden cases in it, as its input",
-            f"export JSWORKER_CODE_CONTAINERS={quote(','.join(others) or 'submissions,inputs')}",
-        )
 
 
 def _secrets(settings: WorkerSettings) -> Iterator[Finding]:

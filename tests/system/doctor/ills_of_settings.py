@@ -40,10 +40,10 @@ SETTINGS = {
     ),
     "jobs may read results": Ill(
         "settings",
-        "results-readable",
-        "warning",
-        "'results'",
-        "CODE_CONTAINERS=submissions",
+        "settings",
+        "failed",
+        "CODE_CONTAINERS: must not name 'results'",
+        "settings.md",
         having(CODE_CONTAINERS="submissions,results"),
     ),
     "the shortest pause is above the longest": Ill(
