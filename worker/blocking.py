@@ -12,7 +12,7 @@ from worker.client import MAX_BYTES, AsyncClient
 from worker.submission import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -109,7 +109,7 @@ class Batch:
         """One look at how far it is."""
         return self._client.portal.call(self._batch.progress)
 
-    def watch(self) -> Iterator[BatchProgress]:
+    def watch(self) -> Generator[BatchProgress]:
         """How far it is, look by look, until all of its jobs have a result."""
         return self._each(self._batch.watch())
 
@@ -121,7 +121,7 @@ class Batch:
         """A job's result; None while it has none."""
         return self._client.portal.call(self._batch.result, job_id)
 
-    def results(self, *, number: int | None = None) -> Iterator[Result]:
+    def results(self, *, number: int | None = None) -> Generator[Result]:
         """The results that there are, in the order the jobs were submitted."""
         return self._each(self._batch.results(number=number))
 
@@ -129,7 +129,7 @@ class Batch:
         """End it, or one of its jobs; the ids of those that had no result yet."""
         return self._client.portal.call(self._batch.cancel, job_id)
 
-    def _each(self, values: AsyncGenerator[T]) -> Iterator[T]:
+    def _each(self, values: AsyncGenerator[T]) -> Generator[T]:
         async def following() -> tuple[T] | None:
             try:
                 return (await anext(values),)
