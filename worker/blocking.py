@@ -72,7 +72,7 @@ class Client:
 
     def batch(self, name: str) -> Batch:
         """A batch that was submitted, by whomever; see ``AsyncClient.batch``."""
-        return Batch(self, self._client.batch(name))
+        return Batch(self, self.portal.call(self._client.batch, name))
 
     def read(self, blob: str, *, limit: int = MAX_BYTES) -> bytes:
         """What a result refers to as ``blob``; see ``AsyncClient.read``."""
