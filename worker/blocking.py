@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -12,7 +12,7 @@ from worker.client import MAX_BYTES, AsyncClient
 from worker.submission import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -60,7 +60,7 @@ class Client:
     ) -> Batch:
         """Submit jobs as a batch; see ``AsyncClient.submit``."""
         submitting = partial(self._client.submit, list(jobs), batch=batch, cases=cases)
-        return Batch(self.portal, self.portal.call(submitting))
+        return Batch(self, self.portal.call(submitting))
 
     def submit_programs(
         self, paths: Iterable[Path], *, batch: str, cases: Path | None = None, layout: Layout = PLAIN
@@ -68,11 +68,11 @@ class Client:
         """Submit files, archives and folders; see ``AsyncClient.submit_programs``."""
         programs = self._client.submit_programs
         submitting = partial(programs, list(paths), batch=batch, cases=cases, layout=layout)
-        return Batch(self.portal, self.portal.call(submitting))
+        return Batch(self, self.portal.call(submitting))
 
     def batch(self, name: str) -> Batch:
         """A batch that was submitted, by whomever; see ``AsyncClient.batch``."""
-        return Batch(self.portal, self._client.batch(name))
+        return Batch(self, self.portal.call(self._client.batch, name))
 
     def read(self, blob: str, *, limit: int = MAX_BYTES) -> bytes:
         """What a result refers to as ``blob``; see ``AsyncClient.read``."""
@@ -93,8 +93,8 @@ class Client:
 class Batch:
     """One batch, seen through a client; its methods are those of ``AsyncBatch``."""
 
-    def __init__(self, portal: BlockingPortal, batch: AsyncBatch) -> None:
-        self._portal, self._batch = portal, batch
+    def __init__(self, client: Client, batch: AsyncBatch) -> None:
+        self._client, self._batch = client, batch
 
     @property
     def name(self) -> str:
@@ -103,38 +103,42 @@ class Batch:
 
     def ids(self) -> list[str]:
         """Its jobs, in the order they were submitted."""
-        return self._portal.call(self._batch.ids)
+        return self._client.portal.call(self._batch.ids)
 
     def progress(self) -> BatchProgress:
         """One look at how far it is."""
-        return self._portal.call(self._batch.progress)
+        return self._client.portal.call(self._batch.progress)
 
-    def watch(self) -> Iterator[BatchProgress]:
+    def watch(self) -> Generator[BatchProgress]:
         """How far it is, look by look, until all of its jobs have a result."""
         return self._each(self._batch.watch())
 
     def wait(self, timeout: float | None = None) -> BatchProgress:
         """Wait until all of its jobs have a result; raises ``TimeoutError`` after so many seconds."""
-        return self._portal.call(self._batch.wait, timeout)
+        return self._client.portal.call(self._batch.wait, timeout)
 
     def result(self, job_id: str) -> Result | None:
         """A job's result; None while it has none."""
-        return self._portal.call(self._batch.result, job_id)
+        return self._client.portal.call(self._batch.result, job_id)
 
-    def results(self, *, number: int | None = None) -> Iterator[Result]:
+    def results(self, *, number: int | None = None) -> Generator[Result]:
         """The results that there are, in the order the jobs were submitted."""
         return self._each(self._batch.results(number=number))
 
     def cancel(self, job_id: str | None = None) -> list[str]:
         """End it, or one of its jobs; the ids of those that had no result yet."""
-        return self._portal.call(self._batch.cancel, job_id)
+        return self._client.portal.call(self._batch.cancel, job_id)
 
-    def _each(self, values: AsyncIterator[T]) -> Iterator[T]:
+    def _each(self, values: AsyncGenerator[T]) -> Generator[T]:
         async def following() -> tuple[T] | None:
             try:
                 return (await anext(values),)
             except StopAsyncIteration:
                 return None
 
-        while found := self._portal.call(following):
-            yield found[0]
+        try:
+            while found := self._client.portal.call(following):
+                yield found[0]
+        finally:  # whoever looks no further may do so when the client is closed, which ends it as well
+            with suppress(RuntimeError):
+                self._client.portal.call(values.aclose)

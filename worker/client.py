@@ -25,7 +25,7 @@ from worker.views import counting, generation
 from worker.watching import follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -220,7 +220,7 @@ class AsyncBatch:
             raise BatchError(f"the batch {self.name!r} has no job {job_id!r}: check the name")
         return await self._read(view, job_id)
 
-    async def results(self, *, number: int | None = None) -> AsyncIterator[Result]:
+    async def results(self, *, number: int | None = None) -> AsyncGenerator[Result]:
         """The results that there are, in the order the jobs were submitted, a few at a time in memory.
 
         Args:
@@ -231,7 +231,8 @@ class AsyncBatch:
             ServiceFault: the blobs cannot be reached, or refuse.
         """
         blobs = self._client.tools.blobs
-        view = await (generation(blobs, self._folder, number) if number else counting(blobs, self._folder))
+        looking = counting(blobs, self._folder) if number is None else generation(blobs, self._folder, number)
+        view = await looking
         ids = iter(view.places)
         while chunk := list(islice(ids, READ_AT_ONCE)):
             for result in await asyncio.gather(*(self._read(view, job_id) for job_id in chunk)):

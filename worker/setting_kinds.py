@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -54,10 +55,23 @@ def _no_slash(value: str) -> str:
     return value.rstrip("/")
 
 
+def _reachable(url: str) -> str:
+    """A URL with a host and, if it has a port, one that there may be."""
+    try:
+        split = urlsplit(url)
+        is_usable = split.hostname is not None and split.port != 0
+        (split.hostname or "").encode("idna")
+    except (ValueError, UnicodeError):
+        is_usable = False
+    if not is_usable:
+        raise ValueError("has no host or port that can be connected to")
+    return url
+
+
 Destinations = Annotated[tuple[Destination, ...], NoDecode, BeforeValidator(_destinations)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
-Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
+Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash), AfterValidator(_reachable)]
 ManagementUrl = Annotated[str, AfterValidator(_no_slash), Field(pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+$")]
 List = BeforeValidator(_split)
 Lanes = Annotated[tuple[Lane, ...], NoDecode, BeforeValidator(_lanes)]

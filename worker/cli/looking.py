@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,9 @@ async def ask(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
         Failure: there is none; says what to do.
     """
     try:
-        async with client.stream("GET", url + PATH, timeout=SECONDS) as answer:
+        async with asyncio.timeout(SECONDS), client.stream("GET", url + PATH) as answer:
             content = await _bounded(answer)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Failure(
             f"no worker answers at {url} ({type(error).__name__}): start one with JSWORKER_HEALTH_PORT set, "
             "or say with --url where it is"

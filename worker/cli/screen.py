@@ -36,7 +36,7 @@ def view(look: Look, console: Console, height: int | None = None) -> RenderableT
     if height is not None:
         used = len(console.render_lines(Group(*parts), pad=False))
         jobs = jobs[: max(0, height - used - _TITLES_LINES)]
-    return Group(*parts, *([_jobs(jobs)] if jobs else []))
+    return Group(*parts, *([_jobs(jobs, is_narrow=console.width < NARROW)] if jobs else []))
 
 
 def _parts(look: Look, *, is_narrow: bool) -> list[RenderableType]:
@@ -150,7 +150,9 @@ def _stack(stack: Stack) -> Panel:
     return _panel("queues", *lines)
 
 
-def _jobs(jobs: Sequence[Ended]) -> RenderableType:
+def _jobs(jobs: Sequence[Ended], *, is_narrow: bool) -> RenderableType:
+    if is_narrow:
+        return _panel("last jobs", _few_columns(jobs))
     table = _table(("job", "batch"), ("status", "verdict"), ("queued", "executed", "ended"))
     for job in jobs:
         table.add_row(
@@ -162,6 +164,15 @@ def _jobs(jobs: Sequence[Ended]) -> RenderableType:
             Text(f"{job.finished_at.astimezone():%H:%M:%S}"),
         )
     return _panel("last jobs", table)
+
+
+def _few_columns(jobs: Sequence[Ended]) -> Table:
+    """Of each job its name and what came of it, for which there is room everywhere."""
+    table = _table(("job",), ("ended as",), ())
+    for job in jobs:
+        word = job.verdict or job.status
+        table.add_row(_line(job.id), Text(_words(word), _style(word)))
+    return table
 
 
 def _table(names: Sequence[str], words: Sequence[str], numbers: Sequence[str]) -> Table:

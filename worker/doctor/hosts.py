@@ -74,6 +74,8 @@ async def connected(host: str, port: int, trusted: ssl.SSLContext | None) -> flo
             f"the name {host} does not resolve ({error.strerror})",
             f"Correct the address; if it is right, look at the network's DNS: getent hosts {quote(host)}",
         ) from error
+    except UnicodeError as error:  # asyncio's word for a label that is too long
+        raise ConfigurationFault(f"no host can have the name {host}", "Correct the address") from error
     except ssl.SSLCertVerificationError as error:
         raise _untrusted(host, port, error) from error
     except TimeoutError as error:

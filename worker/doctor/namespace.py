@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from worker.connection_string import host_of, is_emulator
+from worker.faults import ConfigurationFault
 from worker.lane import subscription_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ class Namespace:
         return f"{root}/{kind}/{quote(entity.name)}"
 
     def keys(self) -> str:
-        """The command that shows a connection string with all rights."""
+        """What shows a connection string with all rights."""
+        if self.is_emulator:
+            return "that of the emulator itself; of the local stack: jsworker local env"
         return (
             "az servicebus namespace authorization-rule keys list --resource-group GROUP "
             f"--namespace-name {quote(self.name)} --name RootManageSharedAccessKey "
@@ -91,9 +94,19 @@ class Namespace:
 
 
 def namespace_of(settings: ClientSettings) -> Namespace:
-    """The namespace that the settings lead to, by the port that the SDK takes."""
+    """The namespace that the settings lead to, by the port that the SDK takes.
+
+    Raises:
+        ConfigurationFault: the connection string leads nowhere.
+    """
     secret = settings.servicebus_connection_string
     text = secret.get_secret_value() if secret else ""
     split = urlsplit(f"//{host_of(text) if text else settings.servicebus_namespace}")
     plain = bool(text) and is_emulator(text)
-    return Namespace(split.hostname or "", (split.port or PLAIN_PORT) if plain else TLS_PORT, plain)
+    try:
+        return Namespace(split.hostname or "", (split.port or PLAIN_PORT) if plain else TLS_PORT, plain)
+    except ValueError as error:
+        raise ConfigurationFault(
+            "JSWORKER_SERVICEBUS_CONNECTION_STRING has an endpoint with a port there cannot be",
+            "Correct its part Endpoint=sb://HOST:PORT",
+        ) from error

@@ -87,8 +87,15 @@ async def refusal_of(context: Context, url: str, container: str, error: HttpResp
             f"az storage container create --account-name {account} --name {quote(container)} "
             "--auth-mode login",
         )
+    if error.status_code is None:  # nothing was sent
+        return _unsigned(context, account, error)
     if error.status_code not in _DENIED:
         return InfrastructureFault(f"the storage account answered {error.status_code} {code}")
+    return await _denied(context, url, container, code)
+
+
+async def _denied(context: Context, url: str, container: str, code: str) -> ConfigurationFault:
+    account = quote(account_of(url))
     if context.settings.storage_connection_string:
         return _key_refused(account, code)
     if code == _NO_ROLE:
@@ -106,6 +113,12 @@ async def refusal_of(context: Context, url: str, container: str, error: HttpResp
         f"the account refuses the token ({code}): it is of another tenant, or this machine's clock is wrong",
         "Sign in to the account's tenant: az login --tenant TENANT",
     )
+
+
+def _unsigned(context: Context, account: str, error: HttpResponseError) -> ConfigurationFault:
+    if context.settings.storage_connection_string:
+        return _key_refused(account, "it is no key")
+    return ConfigurationFault(f"no token for the storage account: {error.message}", "Sign in: az login")
 
 
 def _key_refused(account: str, code: str) -> ConfigurationFault:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from tests.contract.health.terminal import CTRL_C, Terminal
 from tests.system.worker.processes import run
+from worker.cli import looking
 from worker.cli.looking import ask
 from worker.cli.running import Failure
 from worker.cli.top import command
@@ -120,6 +121,25 @@ def test_what_is_no_address_is_wrong_usage(url: str) -> None:
     ended = CliRunner().invoke(command, ["--url", url])
     assert ended.exit_code == 2
     assert "is no address like http://127.0.0.1:8080" in ended.output
+
+
+async def test_an_answer_that_goes_on_and_on_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "SECONDS", 0.3)
+
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.01)
+
+    runner = web.ServerRunner(web.Server(drip), shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(Failure, match=r"no worker answers at .* \(TimeoutError\)"):
+            await ask(client, f"http://127.0.0.1:{runner.addresses[0][1]}")
+    await runner.cleanup()
 
 
 async def test_it_keeps_looking_for_a_worker_that_went_away_and_leaves_the_terminal_as_it_was() -> None:

@@ -25,8 +25,16 @@ BUS_ILLS = {
         "queue-receivable",
         "failed",
         "may not be received from",
-        "RootManageSharedAccessKey",
+        "jsworker local env",
         Hurt(rewritten={BUS: (r"SharedAccessKey=[^;]+", "SharedAccessKey=d3Jvbmc=")}),
+    ),
+    "its port is none": Ill(
+        "service-bus",
+        "namespace-host",
+        "failed",
+        "a port there cannot be",
+        "sb://HOST:PORT",
+        Hurt(rewritten={BUS: (r"127\.0\.0\.1:\d+", "127.0.0.1:99999")}),
     ),
     "the queue is missing": Ill(
         "service-bus", "queue-exists", "failed", "'work'", "Declare the queue 'work'", having(QUEUE="work")

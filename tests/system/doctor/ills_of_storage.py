@@ -95,6 +95,14 @@ STORAGE_ILLS = {
         "show-connection-string",
         Hurt(rewritten={STORAGE: (r"AccountKey=[^;]+", "AccountKey=d3Jvbmc=")}),
     ),
+    "the key is none": Ill(
+        "storage",
+        "storage-access",
+        "failed",
+        "refuses the key (it is no key)",
+        "show-connection-string",
+        Hurt(rewritten={STORAGE: (r"AccountKey=[^;]+", "AccountKey=abc")}),
+    ),
     "anybody can read code": Ill(
         "storage",
         "private-container",

@@ -64,6 +64,13 @@ def test_without_asyncio_it_is_the_same(settings: ClientSettings, batch: str, tm
         assert submitted.cancel("right") == []
         with pytest.raises(BatchError, match="no job 'nobody'"):
             submitted.result("nobody")
+        with pytest.raises(BatchError, match="no generation 0"):
+            list(submitted.results(number=0))
+        looks = submitted.watch()
+        assert next(looks) == last
+    looks.close()
+    with pytest.raises(RuntimeError, match="the client is not open"):
+        submitted.ids()
 
 
 def test_what_a_result_has_in_a_blob_is_read(settings: ClientSettings, batch: str) -> None:

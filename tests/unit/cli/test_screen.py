@@ -128,6 +128,13 @@ def test_a_stack_without_a_worker_is_shown_with_why_and_what_is_not_known_of_it(
     assert "no counts" in text
 
 
+def test_a_narrow_terminal_names_each_job_and_what_came_of_it() -> None:
+    long = ended("b", verdict=None).status
+    text = shown(Look(status(ended("the-first-job", verdict="wrong_answer"), ended("b", verdict=None))), 40)
+    rows = [line.strip("│ ").split() for line in text.splitlines() if "first-job" in line or " b " in line]
+    assert rows == [["the-first-job", "wrong", "answer"], ["b", long]]
+
+
 def test_a_narrow_terminal_has_the_panels_one_under_the_other() -> None:
     lines = shown(Look(status()), 40).splitlines()
     assert max(map(len, lines)) == 40

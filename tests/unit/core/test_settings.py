@@ -70,6 +70,28 @@ def test_nonsense_is_told_beside_all_else(environ: pytest.MonkeyPatch, name: str
     ]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://",
+        "https://:443/p",
+        "http://h:99999/p",
+        "http://h:0",
+        "http://h:x",
+        f"https://{'l' * 64}.a",
+    ],
+)
+def test_an_address_that_cannot_be_connected_to_is_told(environ: pytest.MonkeyPatch, url: str) -> None:
+    environ.setenv("JSWORKER_POOL_ENDPOINT", url)
+    assert problems() == ["JSWORKER_POOL_ENDPOINT: has no host or port that can be connected to"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:10000/a", "http://[::1]:1/a", "https://bücher.example"])
+def test_an_address_may_be_of_any_kind_of_host(environ: pytest.MonkeyPatch, url: str) -> None:
+    environ.setenv("JSWORKER_POOL_ENDPOINT", url)
+    assert load(WorkerSettings).pool_endpoint == url
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
 @pytest.mark.parametrize(
     "name", ["WAIT_IN_HAND_SECONDS", "RETRY_MAX_SECONDS", "DEFAULT_TIMEOUT_SECONDS", "MAX_TIMEOUT_SECONDS"]
