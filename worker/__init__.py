@@ -11,7 +11,8 @@ from worker.version import __version__
 if TYPE_CHECKING:
     from worker.batch import BatchError
     from worker.blocking import Batch, Client
-    from worker.client import AsyncBatch, AsyncClient, BatchProgress
+    from worker.client import AsyncClient
+    from worker.client_batch import AsyncBatch, BatchProgress
     from worker.faults import ServiceFault
     from worker.job import Job
     from worker.result import Result
@@ -32,11 +33,11 @@ __all__ = [
     "__version__",
 ]
 _MODULES = {
-    "AsyncBatch": "client",
+    "AsyncBatch": "client_batch",
     "AsyncClient": "client",
     "Batch": "blocking",
     "BatchError": "batch",
-    "BatchProgress": "client",
+    "BatchProgress": "client_batch",
     "Client": "blocking",
     "ClientSettings": "settings",
     "Job": "job",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from worker.client import AsyncBatch, BatchProgress
+    from worker.client_batch import AsyncBatch, BatchProgress
     from worker.handed_in import Layout
     from worker.job import Job
     from worker.result import Result

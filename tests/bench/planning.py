@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tests.bench.figures import Row, Target
 from tests.bench.scenarios import JSWORKER, ready_run
-from worker.plan import Pool, Work, Workers, planned, spread
+from worker.makespan import Pool, Work
+from worker.plan import Workers, planned, spread
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import click
 
 from worker.cli.progress import duration
 from worker.cli.running import FILE, Failure, examples, failures
-from worker.plan import MOST_JOBS, MOST_SESSIONS, Plan, Pool, Work, Workers, planned, smallest, spread
+from worker.makespan import Pool, Work
+from worker.plan import MOST_JOBS, MOST_SESSIONS, Plan, Workers, planned, smallest, spread
 from worker.setting_groups import PREFIX
 
 if TYPE_CHECKING:

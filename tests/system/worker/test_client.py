@@ -74,7 +74,7 @@ def test_without_asyncio_it_is_the_same(settings: ClientSettings, batch: str, tm
 
 
 def test_what_a_result_has_in_a_blob_is_read(settings: ClientSettings, batch: str) -> None:
-    job = {"version": 1, "id": "long", "code": {"inline": "console.log('x'.repeat(400000))"}}
+    job = {"id": "long", "code": {"inline": "console.log('x'.repeat(400000))"}}
     with Client(settings) as client:
         submitted = client.submit([job], batch=batch)
         submitted.wait(60)

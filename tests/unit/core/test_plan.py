@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.unit.core.fake_pool import FakePool
 from tests.unit.core.world import Process, World, job
 from worker.clock import now
-from worker.plan import MOST_JOBS, Plan, Policy, Pool, Work, Workers, planned, smallest, spread
+from worker.makespan import Policy, Pool, Work
+from worker.plan import MOST_JOBS, Plan, Workers, planned, smallest, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
