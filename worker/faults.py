@@ -95,3 +95,7 @@ class LockLost(Exception):
 
 class SessionFileMissing(Exception):
     """The session has no such file."""
+
+
+class SchedulesError(Exception):
+    """A file of schedules cannot be used, or not as was asked; the message says why, a line a problem."""

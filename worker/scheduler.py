@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.clock import now
-from worker.faults import ConfigurationFault, ServiceFault
-from worker.schedules_file import MAX_BYTES, SchedulesError, parse_schedules
+from worker.faults import ConfigurationFault, SchedulesError, ServiceFault
+from worker.schedules_file import MAX_BYTES, parse_schedules
 
 if TYPE_CHECKING:
     from datetime import timedelta

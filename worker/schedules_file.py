@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.cases_document import MAX_TOLD, InvalidCases, Problem, read_document
-from worker.faults import JobRejected
+from worker.faults import JobRejected, SchedulesError
 from worker.job import Job
 from worker.model import Unfit, checked_against
 from worker.places import Place
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 << 20
 _GIVEN = ("version", "id", "trigger")  # by the schedule
-
-
-class SchedulesError(Exception):
-    """A file of schedules cannot be used, or not as was asked; the message says why, a line a problem."""
 
 
 def load_schedules(path: Path) -> SchedulesFile:

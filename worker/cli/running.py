@@ -20,10 +20,9 @@ from worker import log
 from worker.batch import BatchError
 from worker.cases_folder import CasesError
 from worker.cli import stack
-from worker.faults import ServiceFault
+from worker.faults import SchedulesError, ServiceFault
 from worker.names import is_batch_name
 from worker.report import printable
-from worker.schedules_file import SchedulesError
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:

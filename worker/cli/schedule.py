@@ -16,10 +16,11 @@ from worker import log
 from worker.cli import schedule_lines as lines
 from worker.cli.moments import Moment
 from worker.cli.running import FILE, UNDONE, examples, failures, output, quiet_logs, run
+from worker.faults import SchedulesError
 from worker.planned import Planned
 from worker.schedule_tools import open_supply
 from worker.scheduler import WatchedFile, keep_supplied
-from worker.schedules_file import SchedulesError, load_schedules
+from worker.schedules_file import load_schedules
 from worker.settings import ClientSettings, load
 from worker.together import together
 

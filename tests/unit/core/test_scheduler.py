@@ -13,9 +13,8 @@ import pytest
 from tests.unit.batch.fakes import MemoryBlobs
 from tests.unit.schedules.fakes import Clock, ScheduledQueue, supply
 from worker.clock import now
-from worker.faults import ConfigurationFault, InfrastructureFault
+from worker.faults import ConfigurationFault, InfrastructureFault, SchedulesError
 from worker.scheduler import WatchedFile, keep_supplied
-from worker.schedules_file import SchedulesError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

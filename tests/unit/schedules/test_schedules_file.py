@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.faults import SchedulesError
 from worker.job import validate_job
 from worker.planned import Planned
-from worker.schedules_file import SchedulesError, parse_schedules
+from worker.schedules_file import parse_schedules
 
 if TYPE_CHECKING:
     from worker.schedule import Schedule
