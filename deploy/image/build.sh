@@ -25,7 +25,7 @@ else
   file=Dockerfile
 fi
 
-version=$(sed -nE 's/^__version__ = "(.*)"/\1/p' worker/__init__.py)
+version=$(sed -nE 's/^__version__ = "(.*)"/\1/p' worker/version.py)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 options=(--file "$file" --tag "$tag" --build-arg "VERSION=$version" --build-arg "REVISION=$revision")
 [ -z "${BASE_IMAGE:-}" ] || options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
