@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - pydantic reads it when the status is made
-from typing import TYPE_CHECKING
+from datetime import MAXYEAR, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
 
 from worker.clock import now
-from worker.result import Timings
+from worker.result import Timings, UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
     from worker.result import Result
     from worker.settlement import Settlement
 
+
+def _of_our_times(moment: datetime) -> datetime:
+    """Times of a clock: those near the ends of the calendar are in no other zone, and cannot be shown."""
+    if moment.tzinfo is None or not 1 < moment.year < MAXYEAR:
+        raise ValueError("a time has a zone and lies within the calendar")
+    return moment
+
+
+Moment = Annotated[UtcTime, AfterValidator(_of_our_times)]
 KEPT = 256  # jobs whose phases are known
 SHOWN = 32
 PHASES = tuple(name.removesuffix("_ms") for name in Timings.model_fields)
@@ -34,7 +45,7 @@ class Ended:
     status: str
     verdict: str | None
     phases_ms: dict[str, float]
-    finished_at: datetime
+    finished_at: Moment
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from worker.gauges import Gauges  # noqa: TC001 - pydantic reads it when the model is made
-from worker.recent import Ended, Phase, Rates  # noqa: TC001 - pydantic reads it when the model is made
-from worker.result import UtcTime  # noqa: TC001 - pydantic reads it when the model is made
+from worker.recent import Ended, Moment, Phase, Rates  # noqa: TC001 - pydantic reads it when the model is made
 from worker.version import __version__
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ class Status(BaseModel):
 
     version: str
     instance: str
-    started_at: UtcTime
-    at: UtcTime
+    started_at: Moment
+    at: Moment
     gauges: Gauges
     rates: Rates
     phases: dict[str, Phase]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from worker.cli.running import Failure
 from worker.status import PATH, Status
+from worker.strict_json import decode_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +79,7 @@ async def ask(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
     if answer.status_code == httpx.codes.FORBIDDEN:
         raise Failure(f"the worker at {url} refuses: {_reason(content)}; run this on its own machine")
     try:
-        document: dict[str, Any] = json.loads(content)
+        document: dict[str, Any] = decode_json(content.decode())
         Status.model_validate(document)
     except (ValueError, RecursionError) as error:
         is_invalid = isinstance(error, ValidationError)

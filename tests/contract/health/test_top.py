@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ENTERED, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"
+AT = (
+    '{"version": "0", "instance": "i", "started_at": "%s", "at": "2026-01-05T09:10:00Z", "gauges": {"slots": '
+    '{"open": 1, "busy": 0}, "permits": {"held": 1, "limit": 1, "in_use": 0, "waiting": 0}, "sessions": '
+    '{"allocated": 0, "busy": 0, "kept": 0, "quarantined": 0}, "breakers": {}, "ready": true, "reasons": []}'
+    ', "rates": {"total": 0, "by_status": {}, "per_second_10s": 0, "per_second_60s": 0, "each_second": []}, '
+    '"phases": {"execute": {"jobs": 1, "p50_ms": %s, "p95_ms": 1}}, "recent": []}'
+)
 HIDDEN_CURSOR, SHOWN_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 
 
@@ -76,6 +83,14 @@ async def test_without_a_terminal_it_prints_what_there_is_to_see_once_as_plain_t
     assert "\x1b" not in shown.stdout
 
 
+async def test_a_document_of_a_worker_is_taken() -> None:
+    async with (
+        answering(AT % ("2026-01-05T09:00:00Z", 1)) as url,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        assert (await ask(client, url))["instance"] == "i"
+
+
 async def test_json_is_the_document_itself() -> None:
     async with worker() as port:
         printed = await top("--json", "--url", f"127.0.0.1:{port}")
@@ -102,6 +117,9 @@ async def test_where_no_worker_answers_it_says_what_to_do() -> None:
         ("no", 403, "refuses: no reason is given"),
         ("404: Not Found", 404, "is no worker that tells its status (HTTP 404)"),
         ('{"version": "9"}', 200, "is no worker that tells its status (HTTP 200, another version)"),
+        (AT % ("0001-01-01T00:00:00Z", 1), 200, "another version"),
+        (AT % ("2026-01-05T09:00:00", 1), 200, "another version"),
+        (AT % ("2026-01-05T09:00:00Z", "NaN"), 200, "is no worker that tells its status (HTTP 200)"),
         ("[" * 100_000, 200, "is no worker that tells its status (HTTP 200)"),
         ("x" * (5 << 20), 200, "says too much to be a worker"),
     ],
