@@ -15,9 +15,9 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
  && python -m venv --without-pip /opt/jsworker \
  && /opt/build/bin/pip --python /opt/jsworker/bin/python install --require-hashes -r run.txt -r local.txt
 COPY worker/local/node/package.json worker/local/node/package-lock.json node/
-RUN --mount=type=secret,id=npm,target=/root/.npmrc \
+RUN --mount=type=secret,id=npm,target=/run/secrets/npmrc \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    PATH="/opt/jsworker/bin:${PATH}" npm ci --prefix node --ignore-scripts --no-audit --no-fund --no-update-notifier
+    PATH="/opt/jsworker/bin:${PATH}" npm_config_userconfig=/run/secrets/npmrc npm ci --prefix node --ignore-scripts --no-audit --no-fund --no-update-notifier
 COPY pyproject.toml README.md LICENSE ./
 COPY worker worker
 # Node stays, npm does not: it has done its work.

@@ -103,19 +103,12 @@ async def _assembled(
     pool = await stack.enter_async_context(open_sessions(settings, credential, observer))
     links = Links(await stack.enter_async_context(open_servicebus(settings, credential)))
     stack.push_async_callback(links.close)
-    secret = await with_patience(
-        lambda: session_secret(settings, blobs),
-        settings.wait_in_hand_seconds,
-        CapacityFault,
-        InfrastructureFault,
-    )
-    identifiers = Identifiers(secret, "" if settings.permit_leases else settings.instance)
+    identifiers = await _identifiers(settings, blobs)
     leases = live.leases = SessionLeases(pool, permits, identifiers, settings, observer)
     sender, posting = links.sender(settings.queue), Posting(links, settings.webhooks_queue)
     outbox = Outbox(blobs, settings.results_container, Sending(posting, Announcements(settings)))
     completions = Completions(blobs, settings.results_container, outbox)
-    patience = settings.wait_in_hand_seconds
-    told = completions.committed
+    patience, told = settings.wait_in_hand_seconds, completions.committed
     endings = endings_of(blobs, sender, settings, patience, on_told=told, outbox=outbox, observer=observer)
     services = _services(settings, blobs, endings, leases, vitals=vitals, permits=permits, observer=observer)
     queues = Queues(services, links)
@@ -132,6 +125,17 @@ async def _assembled(
     processor = Processor(services, Router(routes, job_queues, blobs, endings, settings))
     live.worker = Worker(services, permits, processor, queues.receiver, duties, side_queues=beside)
     return live.worker
+
+
+async def _identifiers(settings: WorkerSettings, blobs: Blobs) -> Identifiers:
+    """Made under the deployment's secret; for that, an outage of storage is waited for."""
+    secret = await with_patience(
+        lambda: session_secret(settings, blobs),
+        settings.wait_in_hand_seconds,
+        CapacityFault,
+        InfrastructureFault,
+    )
+    return Identifiers(secret, "" if settings.permit_leases else settings.instance)
 
 
 async def _serve(  # noqa: PLR0913, PLR0917 - wiring

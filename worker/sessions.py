@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
@@ -24,10 +23,11 @@ from worker.faults import (
 )
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
+from worker.session_requests import READ_SECONDS, PoolCall, request_of
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from worker.ran import Execution
     from worker.settings import WorkerSettings
 
-CONNECT_SECONDS = 15.0
-READ_SECONDS = 60.0
 RELEASE_SECONDS = 15.0
 ANSWER_SECONDS = 25  # what the service may take beyond the execution itself
 _RELEASE_SINCE = "2025-02-02"
@@ -45,19 +43,6 @@ _STREAM_CHARS = 123_456
 
 # an expired token, or one from before its role was given
 _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A request; ``content`` makes the body, wrapped in ``properties`` or not."""
-
-    operation: str
-    permit: int
-    method: str
-    url: str
-    content: Callable[[bool], bytes] | None = None
-    files: dict[str, Any] | None = None
-    timeout: float = READ_SECONDS
 
 
 class SessionPool:
@@ -95,7 +80,7 @@ class SessionPool:
             ExecutionLost: the code may have run.
         """
         url, wait = self._url("executions", identifier), timeout_seconds + ANSWER_SECONDS
-        call = _Call(
+        call = PoolCall(
             "execute",
             permit,
             "POST",
@@ -109,7 +94,7 @@ class SessionPool:
     async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
         """Put a file into the session's data folder under a flat name."""
         files = {"file": (name, data, "application/octet-stream")}
-        await self._call(_Call("upload", permit, "POST", self._url("files", identifier), files=files))
+        await self._call(PoolCall("upload", permit, "POST", self._url("files", identifier), files=files))
 
     async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
@@ -130,7 +115,7 @@ class SessionPool:
     async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
         for fresh in (False, True):
             headers = await self._headers(fresh=fresh)
-            request = _request("GET", url, headers, READ_SECONDS)
+            request = request_of("GET", url, headers, READ_SECONDS)
             answer = await self._transports[permit].handle_async_request(request)
             answer.request = request
             try:
@@ -148,7 +133,7 @@ class SessionPool:
         """
         url = self._url("session", identifier, self._release_version)
         try:
-            await self._call(_Call("release", permit, "DELETE", url, timeout=RELEASE_SECONDS))
+            await self._call(PoolCall("release", permit, "DELETE", url, timeout=RELEASE_SECONDS))
         except SessionGone:
             return False
         except (ExecutionLost, CapacityFault) as error:
@@ -165,7 +150,7 @@ class SessionPool:
         url: str | None = f"{self._endpoint}/listSessions?api-version={self._release_version}"
         try:
             while url:
-                page = sessions_of(await self._call(_Call("list", permit, "GET", url)))
+                page = sessions_of(await self._call(PoolCall("list", permit, "GET", url)))
                 found += page.identifiers
                 url = self._own(page.next_link)
         except (ExecutionLost, SessionGone) as error:
@@ -192,11 +177,11 @@ class SessionPool:
             body["outputStreamsMaxLength"] = _STREAM_CHARS
         return json.dumps({"properties": body} if wrapped else body).encode()
 
-    async def _call(self, call: _Call) -> httpx.Response:
+    async def _call(self, call: PoolCall) -> httpx.Response:
         with Call(self._observer, "pool", call.operation):
             return await self._answer(call)
 
-    async def _answer(self, call: _Call) -> httpx.Response:
+    async def _answer(self, call: PoolCall) -> httpx.Response:
         wrapped = self._wrapped  # as of now: other calls may find out meanwhile
         answer = await self._send(call, wrapped=wrapped)
         if answer.status_code in _REFUSED:
@@ -208,13 +193,13 @@ class SessionPool:
             raise fault_of(answer, answer.content)
         return answer
 
-    async def _send(self, call: _Call, *, wrapped: bool, fresh: bool = False) -> httpx.Response:
+    async def _send(self, call: PoolCall, *, wrapped: bool, fresh: bool = False) -> httpx.Response:
         headers = await self._headers(fresh=fresh)
         content = call.content(wrapped) if call.content else None
         if content:
             headers["Content-Type"] = "application/json"
         try:
-            request = _request(
+            request = request_of(
                 call.method, call.url, headers, call.timeout, content=content, files=call.files
             )
             answer = await self._transports[call.permit].handle_async_request(request)
@@ -254,8 +239,3 @@ def _proxy(endpoint: str) -> str | None:
     """The proxy that the environment names for the endpoint."""
     url = httpx.URL(endpoint)
     return None if proxy_bypass(url.host) else getproxies().get(url.scheme)
-
-
-def _request(method: str, url: str, headers: dict[str, str], timeout: float, **body: Any) -> httpx.Request:  # noqa: ANN401 - httpx's
-    bounds = {"connect": CONNECT_SECONDS, "read": timeout, "write": timeout, "pool": timeout}
-    return httpx.Request(method, url, headers=headers, extensions={"timeout": bounds}, **body)

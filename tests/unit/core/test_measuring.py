@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 
+from tests.metrics import METRICS
 from tests.unit.core.world import job
 from worker.faults import ExecutionLost
 from worker.gauges import LiveParts
@@ -22,24 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
     from tests.unit.core.world import World
-
-ALL = {
-    "jsworker.jobs",
-    "jsworker.job.duration",
-    "jsworker.phase.duration",
-    "jsworker.settlements",
-    "jsworker.attempts.lost",
-    "jsworker.capacity.waits",
-    "jsworker.lock.renewals",
-    "jsworker.calls",
-    "jsworker.call.duration",
-    "jsworker.slots",
-    "jsworker.permits",
-    "jsworker.sessions",
-    "jsworker.queue.oldest.age",
-    "jsworker.ready",
-    "jsworker.breaker.open",
-}
 
 
 class Collected:
@@ -160,7 +143,7 @@ async def test_all_metrics_have_the_names_that_are_documented(world: World, meas
     world.observer.refused("pool")
     world.observer.called("pool", "execute", "ok", 0.5)
     names = {name.split(" ")[0] for name in measured.read()}
-    assert names == ALL
+    assert names == METRICS
 
 
 def test_buckets_reach_as_far_as_what_they_are_for() -> None:

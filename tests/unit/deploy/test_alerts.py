@@ -5,26 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+from tests.metrics import METRICS
 from tests.unit.deploy.bicep import INFRA
 from tests.unit.deploy.deployment import deployed
 
-METRICS = {  # and the values of their attributes that queries go by
-    "jsworker.jobs",
-    "jsworker.job.duration",
-    "jsworker.phase.duration",
-    "jsworker.settlements",
-    "jsworker.attempts.lost",
-    "jsworker.capacity.waits",
-    "jsworker.lock.renewals",
-    "jsworker.calls",
-    "jsworker.call.duration",
-    "jsworker.slots",
-    "jsworker.permits",
-    "jsworker.sessions",
-    "jsworker.queue.oldest.age",
-    "jsworker.ready",
-    "jsworker.breaker.open",
-}
 ALERTS = {
     "dead-letters",
     "oldest-message",
