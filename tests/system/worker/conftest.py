@@ -22,10 +22,10 @@ LOCK_SECONDS |= {"hooked": 60}
 LOCK_SECONDS |= {"hooks": 60, "hooks-given-up": 60, "hooks-drained": 60}
 LOCK_SECONDS |= {"chained": 3}
 LOCK_SECONDS |= {"scheduled": 60}
-DETECTS_DUPLICATES = {"scheduled"}
 LOCK_SECONDS |= {"events": 60, "pipeline": 60, "pipeline-hooks": 60, "pipeline-events": 60}
 LOCK_SECONDS |= {"telling": 60, "told": 60}
 LOCK_SECONDS |= {"measured": 60}
+DETECTS_DUPLICATES = {"scheduled", "pipeline", "pipeline-hooks", "pipeline-events", "told"}
 
 
 def declare_queues(state: Path, lock_seconds: dict[str, int]) -> None:

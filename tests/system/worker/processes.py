@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.system.worker.services import eventually
+
 ROOT = Path(__file__).parents[3]
 COMMAND = (sys.executable, "-m", "worker.cli")
 CANARY = "canary-6b1d"
@@ -39,6 +41,7 @@ class Worker:
     def __init__(self, settings: Mapping[str, str], log: Path, *options: str) -> None:
         self.log = log
         with log.open("ab") as stderr:
+            self._before = len(self.events("worker_started"))
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [*COMMAND, "run", *options], cwd=ROOT, env=environment(settings), stderr=stderr
             )
@@ -56,6 +59,11 @@ class Worker:
         return self._process.wait(seconds)
 
     @property
+    def has_started(self) -> bool:
+        """Whether it has gone so far that a signal stops it in order."""
+        return len(self.events("worker_started")) > self._before
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 
@@ -70,6 +78,7 @@ def working(settings: Mapping[str, str], log: Path, *options: str) -> Iterator[W
     worker = Worker(settings, log, *options)
     try:
         yield worker
+        eventually(lambda: worker.has_started or not worker.is_running)
         if worker.is_running:
             worker.signal(signal.SIGTERM)
             assert worker.status() == 0, f"see {log}"
