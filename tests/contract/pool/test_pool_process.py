@@ -132,7 +132,7 @@ def test_without_its_tools_it_says_what_to_install(folder: Path) -> None:
     env = {"PATH": "/nowhere"}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
     assert (run.returncode, run.stdout) == (1, "")
-    assert "apt-get install bubblewrap" in run.stderr
+    assert "apt-get install bash bubblewrap" in run.stderr
 
 
 def test_without_a_sandbox_it_runs_only_on_demand_and_says_so(folder: Path) -> None:

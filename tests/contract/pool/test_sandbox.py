@@ -64,7 +64,7 @@ def test_a_kernel_whose_pool_died_while_it_started_ends() -> None:
 
 async def test_a_pool_does_not_start_where_its_tools_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(StartError, match="apt-get install bubblewrap libc-bin util-linux"):
+    with pytest.raises(StartError, match="apt-get install bash bubblewrap libc-bin util-linux"):
         SessionPool(PoolConfig(token=TOKEN))
 
 
@@ -113,6 +113,20 @@ async def test_its_children_cannot_kill_stop_or_debug_the_kernel(service: Servic
     closed = """$$.async(); require('net').connect(9229)
       .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
     assert (await service.execute(closed))["executionResult"] == "'ECONNREFUSED'"
+
+
+async def test_its_children_do_not_hold_the_kernels_channel_to_the_pool(start_pool: StartPool) -> None:
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(30)]  # so that the channel's number is high
+    try:
+        service = await start_pool()
+    finally:
+        for fd in held:
+            os.close(fd)
+    code = """const link = (fd) => fs.readlinkSync('/proc/self/fd/' + fd);
+      const target = (fd) => { try { return link(fd); } catch { return ''; } };
+      const held = fs.readdirSync('/proc/self/fd').filter((fd) => fd > 2 && target(fd).startsWith('socket'));
+      console.log(held.length)"""
+    assert (await service.execute(f"{CHILD} run(`{code}`).stdout"))["executionResult"] == "'0\\n'"
 
 
 async def test_sessions_do_not_see_each_others_files_or_processes(service: Service) -> None:

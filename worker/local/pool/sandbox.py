@@ -28,6 +28,8 @@ ETC = {
     "nsswitch.conf": "hosts: files\n",
 }
 NICENESS = 5
+INHERITED_BELOW = 16
+MOVE = 'exec {0}<&{1} {1}<&-; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,19 @@ def _become(uid: int) -> list[str]:
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
 
 
+def low(channel: int, taken: list[int]) -> tuple[list[str], int]:
+    """Return a command that starts what follows it with the channel under a low number, and that number.
+
+    Node closes what it was given to the programs that it starts by trying one number after another; from
+    ``INHERITED_BELOW`` on it stops at the first that is not open (uv_disable_stdio_inheritance of libuv). A
+    channel beyond would be open in every program, which could answer and listen in the kernel's place.
+    """
+    if channel < INHERITED_BELOW:
+        return [], channel
+    number = next(number for number in range(3, INHERITED_BELOW) if number not in taken)
+    return ["bash", "-c", MOVE.format(number, channel), "bash"], number
+
+
 def start(command: list[str], *, fds: list[int], env: dict[str, str], cwd: str) -> subprocess.Popen[bytes]:
     """Start a command with nothing of ours but the given descriptors."""
     popen = subprocess.Popen(  # noqa: S603 - every argument is ours
@@ -141,8 +156,11 @@ class Bubblewrap:
         """Start a kernel in a sandbox of its own; see `Sandbox.launch`."""
         info, rules = memory_file("info"), memory_file("seccomp", self._filter)
         etc = {name: memory_file(name, text.encode()) for name, text in ETC.items()}
+        fds = [channel, info, rules, *etc.values()]
+        moved, number = low(channel, fds)
         try:
             command = [
+                *moved,
                 *limited(self._limits, uid),
                 *self._before,
                 "--info-fd",
@@ -152,9 +170,8 @@ class Bubblewrap:
             ]
             for name, fd in etc.items():
                 command += ["--perms", "0444", "--file", str(fd), f"/etc/{name}"]
-            for name, value in environment(channel, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
+            for name, value in environment(number, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
                 command += ["--setenv", name, value]
-            fds = [channel, info, rules, *etc.values()]
             popen = start([*command, *self._after], fds=fds, env={"PATH": os.defpath}, cwd="/")
         finally:
             for fd in (rules, *etc.values()):
@@ -200,7 +217,8 @@ class Unconfined:
         directory = Path(tempfile.mkdtemp(prefix="jsworker-session-"))
         if uid is not None:
             os.chown(directory, uid, uid)
-        command = [*limited(self._limits, uid), str(self._node), "--eval", self._source]
-        env = environment(channel, home=str(directory), data=str(directory))
+        moved, number = low(channel, [])
+        command = [*moved, *limited(self._limits, uid), str(self._node), "--eval", self._source]
+        env = environment(number, home=str(directory), data=str(directory))
         popen = start(command, fds=[channel], env=env, cwd=str(directory))
         return Launch(popen, None, directory)
