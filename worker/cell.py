@@ -43,7 +43,7 @@ async def run_cell(job: Job, inputs: Inputs, bounds: Bounds, lease: Lease) -> Ra
         stderr=_captured(execution.stderr, lease.stream_chars, bounds),
         value=None if execution.value is None else _text(execution.value),
         error=_error(execution, bounds),
-        files=tuple((path, Captured(0, name=path)) for path in job.collect),
+        unmeasured=job.collect,
         allocate_ms=execution.allocate_ms,
         execute_ms=execution.execute_ms,
     )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from worker.comparing import difference
-from worker.faults import ExecutionLost, SessionFileMissing
+from worker.faults import SessionFileMissing
 from worker.pattern import Undecided
 from worker.result import CaseResult, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from worker.case import Case
     from worker.lease import Lease
     from worker.ran import Captured, Ran
@@ -112,16 +109,8 @@ async def read(captured: Captured, lease: Lease, limit: int) -> bytes | None:
     """The first bytes of what was captured; None for a file of the session that is no longer there."""
     if captured.data is not None:
         return captured.data[:limit]
-    data = bytearray()
+    pieces = lease.download(captured.name or "", min(limit, captured.size))
     try:
-        pieces = cast("AsyncGenerator[bytes, None]", lease.download(captured.name or ""))
-        async with aclosing(pieces):
-            async for piece in pieces:
-                data += piece
-                if len(data) >= limit:
-                    break
+        return b"".join([piece async for piece in pieces])
     except SessionFileMissing:
         return None
-    if len(data) < min(limit, captured.size):
-        raise ExecutionLost(f"{len(data)} bytes of a stream of {captured.size} came")
-    return bytes(data[:limit])

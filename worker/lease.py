@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -12,6 +12,7 @@ from worker.clock import now
 from worker.faults import (
     CapacityFault,
     ConfigurationFault,
+    ExecutionLost,
     SessionFileMissing,
     SessionLost,
 )
@@ -19,7 +20,7 @@ from worker.observing import SILENT
 from worker.patience import with_patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
     from worker.observing import Observer
     from worker.permits import Permit, Permits
@@ -39,7 +40,7 @@ class Pool(Protocol):
 
     async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None: ...  # noqa: D102
 
-    def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]: ...  # noqa: D102
+    def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]: ...  # noqa: D102
 
     async def release(self, permit: int, identifier: str) -> bool: ...  # noqa: D102
 
@@ -110,11 +111,26 @@ class Lease:
         """Put a file into the session's data folder under a flat name; raises as ``execute`` does."""
         await self._patiently(lambda: self._pool.upload(self._permit, self.identifier, name, data))
 
-    async def download(self, name: str) -> AsyncIterator[bytes]:
-        """The content of a file of the session's data folder, in pieces."""
+    async def download(self, name: str, size: int, *, exact: bool = True) -> AsyncGenerator[bytes]:
+        """The first ``size`` bytes of a file of the session's data folder, in pieces.
+
+        Raises:
+            ExecutionLost: it did not come whole, or has fewer bytes than it is said to have (``exact``).
+            SessionFileMissing: there is no such file.
+        """
+        left = size
+        pieces = self._pool.download(self._permit, self.identifier, name)
         with self._in_flight():
-            async for piece in self._pool.download(self._permit, self.identifier, name):
-                yield piece
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    wanted = piece[:left]
+                    if wanted:
+                        yield wanted
+                        left -= len(wanted)
+                    if len(wanted) < len(piece):
+                        return  # something in the session goes on writing to it
+            if left and exact:
+                raise ExecutionLost(f"{size - left} bytes of the session's file {name} of {size} came")
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         try:

@@ -94,6 +94,8 @@ async def run_program(
     answer = await _answer(execution.stdout, nonce, lease)
     if not _is_complete(len(answer.runs), runs):
         raise SessionLost(f"the runner answered for {len(answer.runs)} runs of {len(runs)}")
+    for ended, run in zip(answer.runs, runs, strict=False):
+        _check(ended, run, program.collect, collect_bytes)
     return [
         _ran(ended, run.bounds, execution.allocate_ms) for ended, run in zip(answer.runs, runs, strict=False)
     ]
@@ -103,6 +105,18 @@ def _is_complete(answered: int, runs: Sequence[Run]) -> bool:
     if answered == len(runs):
         return True
     return 0 < answered < len(runs) and runs[answered - 1].needs_exit_code is not None
+
+
+def _check(ended: RunAnswer, run: Run, collect: Sequence[str], collect_bytes: int) -> None:
+    """What says that it is more than was asked for is not the runner's: it would cost memory and storage."""
+    streams = max(ended.stdout.size, ended.stderr.size)
+    if streams > run.bounds.output_bytes:
+        raise SessionLost(f"a stream of {streams} bytes came where {run.bounds.output_bytes} were the most")
+    paths = [file.path for file in ended.files]
+    if len(set(paths)) != len(paths) or not set(paths) <= set(collect):
+        raise SessionLost("files came that were not asked for")
+    if any(file.size > collect_bytes for file in ended.files):
+        raise SessionLost(f"a file came that has more than {collect_bytes} bytes")
 
 
 def _seconds(run: Run) -> float:
@@ -165,7 +179,7 @@ async def _answer(stdout: str, nonce: str, lease: Lease) -> Answer:
         found = parse_frame(stdout, nonce)
         if not isinstance(found, StoredAnswer):
             return found
-        data = b"".join([chunk async for chunk in lease.download(found.name)])
+        data = b"".join([chunk async for chunk in lease.download(found.name, found.size)])
         return parse_stored(found, data, nonce)
     except FrameError as error:
         raise SessionLost(f"the runner's answer did not come whole: {error}") from error

@@ -45,6 +45,7 @@ NOTHING = Captured(0, data=b"")
 class Ran:
     """The end of a job's program. Times are milliseconds, None where the service said nothing.
 
+    ``unmeasured`` are paths of files in the session that were asked for, be they there or not.
     ``report`` is what a harness reported, a JSON object a line; None of a program that is none.
     """
 
@@ -56,6 +57,7 @@ class Ran:
     value: str | None = None
     error: Error | None = None
     files: tuple[tuple[str, Captured], ...] = ()
+    unmeasured: tuple[str, ...] = ()
     allocate_ms: float | None = None
     execute_ms: float | None = None
     report: str | None = None

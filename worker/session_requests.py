@@ -1,17 +1,27 @@
-"""Calls to a session pool's data plane, and the requests that are made of them."""
+"""Calls to a session pool's data plane: the requests, and their answers as far as they may go."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from worker.clock import now
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
+MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
+LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
+_OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+class AnswerTooLarge(httpx.TransportError):
+    """An answer has more than a session pool has to say."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,50 @@ class PoolCall:
     files: dict[str, Any] | None = None
     timeout: float = READ_SECONDS
 
+    @property
+    def longest(self) -> float:
+        """Seconds until the answer must be whole, even if some of it comes all the time."""
+        return 2 * self.timeout
+
 
 def request_of(method: str, url: str, headers: dict[str, str], timeout: float, **body: Any) -> httpx.Request:  # noqa: ANN401 - httpx's
     """A request with bounds on each part of it; ``timeout`` is that of the answer, in seconds."""
     bounds = {"connect": CONNECT_SECONDS, "read": timeout, "write": timeout, "pool": timeout}
-    return httpx.Request(method, url, headers=headers, extensions={"timeout": bounds}, **body)
+    plain = {"Accept-Encoding": "identity", **headers}
+    return httpx.Request(method, url, headers=plain, extensions={"timeout": bounds}, **body)
+
+
+async def whole(answer: httpx.Response) -> httpx.Response:
+    """The answer with its body, of which no more is taken than shows that it is too large.
+
+    Raises:
+        AnswerTooLarge: it has more than ``MOST_BYTES``, packed or not.
+        httpx.HTTPError: it did not come whole.
+    """
+    body = bytearray()
+    try:
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise AnswerTooLarge(f"it has more than {MOST_BYTES >> 20} MB", request=answer.request)
+    finally:
+        await answer.aclose()
+    headers = [item for item in answer.headers.multi_items() if item[0].lower() not in _OF_THE_BODY]
+    return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
+
+
+async def steadily(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Pieces as they come; whoever takes them may take his time.
+
+    Raises:
+        TimeoutError: they fall behind ``LEAST_RATE`` by more than ``READ_SECONDS``.
+    """
+    left = READ_SECONDS
+    while True:
+        begin = now()
+        async with asyncio.timeout(left):
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        left = min(READ_SECONDS, left + len(piece) / LEAST_RATE - (now() - begin))
+        yield piece

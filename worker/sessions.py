@@ -7,6 +7,7 @@ one TLS context. What httpx's client puts on top of it (redirects, cookies, auth
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,11 @@ from worker.faults import (
 )
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
-from worker.session_requests import READ_SECONDS, PoolCall, request_of
+from worker.session_requests import READ_SECONDS, PoolCall, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -96,7 +97,7 @@ class SessionPool:
         files = {"file": (name, data, "application/octet-stream")}
         await self._call(PoolCall("upload", permit, "POST", self._url("files", identifier), files=files))
 
-    async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
+    async def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
         url = self._url(f"files/{quote(name, safe='')}/content", identifier)
         with Call(self._observer, "pool", "download"):
@@ -105,10 +106,10 @@ class SessionPool:
                     if answer.status_code == httpx.codes.NOT_FOUND:
                         raise SessionFileMissing(name)
                     if answer.is_error:
-                        raise fault_of(answer, await answer.aread())
-                    async for chunk in answer.aiter_raw(1 << 16):
+                        raise fault_of(answer, (await whole(answer)).content)
+                    async for chunk in steadily(answer.aiter_raw(1 << 16)):
                         yield chunk
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, TimeoutError) as error:
                 raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
 
     @asynccontextmanager
@@ -202,14 +203,18 @@ class SessionPool:
             request = request_of(
                 call.method, call.url, headers, call.timeout, content=content, files=call.files
             )
-            answer = await self._transports[call.permit].handle_async_request(request)
-            answer.request = request
-            await answer.aread()
+            async with asyncio.timeout(call.longest):
+                answer = await self._transports[call.permit].handle_async_request(request)
+                answer.request = request
+                return await whole(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error
-        return answer
+        except TimeoutError as error:
+            raise ExecutionLost(
+                f"the session pool's answer never came whole in {call.longest:g} s"
+            ) from error
 
     async def _headers(self, *, fresh: bool = False) -> dict[str, str]:
         return {"Authorization": f"Bearer {await self._tokens.get(fresh=fresh)}"}

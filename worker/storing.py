@@ -34,7 +34,7 @@ class Stored:
 
     def __init__(self, blobs: Writes, settings: WorkerSettings, job: Job, attempt: str) -> None:
         self._blobs, self._inline = blobs, settings.max_inline_output_bytes
-        self._patience = settings.wait_in_hand_seconds
+        self._patience, self._most = settings.wait_in_hand_seconds, settings.max_collect_bytes
         self._container, self._job, self._attempt = settings.results_container, job, attempt
         self.streams: dict[str, Stream] = {}
         self.files: list[CollectedFile] = []
@@ -48,7 +48,9 @@ class Stored:
                 self.streams[name] = await self._stream_or_none(lease, name, captured)
         for index, (path, captured) in enumerate(ran.files):
             if captured.name:
-                await self._file(index, path, lease.download(captured.name), captured.size)
+                await self._file(index, path, lease.download(captured.name, captured.size))
+        for index, path in enumerate(ran.unmeasured):
+            await self._file(index, path, lease.download(path, self._most + 1, exact=False))
 
     async def take_from_memory(self, ran: Ran) -> None:
         """Store what came with the answer."""
@@ -57,7 +59,7 @@ class Stored:
                 self.streams[name] = await self._stream(name, captured.data, captured)
         for index, (path, captured) in enumerate(ran.files):
             if captured.data is not None:
-                await self._file(index, path, captured.data, captured.size)
+                await self._file(index, path, captured.data)
 
     async def take_hidden(self, details: Mapping[str, Any]) -> None:
         """Store what hidden cases left, if anything, apart from the result that is handed out."""
@@ -83,23 +85,27 @@ class Stored:
             return Stream(bytes=captured.size, truncated=True)
 
     async def _stream_from(self, lease: Lease, name: str, captured: Captured) -> Stream:
-        pieces = lease.download(captured.name or "")
+        pieces = lease.download(captured.name or "", captured.size)
         if captured.size <= self._inline:
             return await self._stream(name, b"".join([piece async for piece in pieces]), captured)
         blob, head = self._blob(name), bytearray()
         await self._put(blob, _noting(pieces, head, self._inline))
         return Stream(text=head.decode("utf-8", "replace"), bytes=captured.size, truncated=True, blob=blob)
 
-    async def _file(self, index: int, path: str, data: bytes | AsyncIterator[bytes], size: int) -> None:
+    async def _file(self, index: int, path: str, data: bytes | AsyncIterator[bytes]) -> None:
         name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path)[-100:].rstrip(
             "."
         )
         blob = self._blob(f"files/{index:03d}-{name}")
+        count = _Count(self._most)
         try:
-            await self._put(blob, data)
+            await self._put(blob, data if isinstance(data, bytes) else count.of(data))
         except SessionFileMissing:
             self.missing.append(path)
+        except _TooBig:
+            self.missing.append(f"{path} (more than {self._most} bytes)")
         else:
+            size = len(data) if isinstance(data, bytes) else count.bytes
             self.files.append(CollectedFile(path=path, blob=blob, bytes=size))
 
     async def _put(self, blob: str, data: bytes | AsyncIterator[bytes]) -> None:
@@ -109,6 +115,25 @@ class Stored:
 
     def _blob(self, name: str) -> str:
         return f"{self._container}/{attempt_blob(self._job.batch, self._job.id, self._attempt, name)}"
+
+
+class _TooBig(Exception):
+    """A file has more bytes than files may have."""
+
+
+class _Count:
+    """How many bytes have passed."""
+
+    def __init__(self, most: int) -> None:
+        self.bytes, self._most = 0, most
+
+    async def of(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Pass the pieces on; raises ``_TooBig`` when they are too many."""
+        async for piece in pieces:
+            self.bytes += len(piece)
+            if self.bytes > self._most:
+                raise _TooBig
+            yield piece
 
 
 def _streams(ran: Ran) -> tuple[tuple[str, Captured], ...]:

@@ -10,6 +10,10 @@ from worker.runner.script import file_prefix
 
 Reason = Literal["missing", "wrong_nonce", "cut", "damaged", "runner_failed"]
 
+ANSWER_BYTES = (
+    16 << 20
+)  # contents up to INLINE_IN_ALL_BYTES and a report of 1 M characters, all of it escaped
+
 _HEAD = re.compile(r"<jsw:[A-Za-z0-9]+:(\d+):(\d+)>", re.ASCII)
 _NAME = re.compile(r"[a-z0-9-]+")
 
@@ -96,7 +100,7 @@ class StoredAnswer(_Value):
     """An answer that was too long for the frame and lies in the session as the flat file `name`."""
 
     name: str
-    size: int
+    size: int = Field(ge=0, le=ANSWER_BYTES)
     crc: int
 
 

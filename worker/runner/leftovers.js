@@ -1,12 +1,12 @@
 // What a run left: streams and collected files, inline when small, else as flat files of the session; and the rest.
 
 function harvest(run, place, index, opened) {
-  const streams = [place.out, place.err].map((fd) => held(fd, run.output_bytes));
   const { files, problems } = collect(place.program, opened);
+  const all = [held(place.out, run.output_bytes), held(place.err, run.output_bytes), ...files];
   // An open file outlives its name: the folder goes first, so that there is room for the copies.
-  if ([...streams, ...files].some(({ size }) => size > spec.inline_bytes)) clean();
+  if (all.reduce((sum, { size }) => sum + size, 0) > Math.min(spec.inline_bytes, spare)) clean();
   const names = ["stdout", "stderr", ...files.keys()].map((name) => `${spec.prefix}-${index}-${name}`);
-  const [stdout, stderr, ...contents] = [...streams, ...files].map((file, at) => keep(file, names[at]));
+  const [stdout, stderr, ...contents] = all.map((file, at) => keep(file, names[at]));
   return { stdout, stderr, files: contents, problems };
 }
 
@@ -44,7 +44,10 @@ function find(folder, name) {
 }
 
 function keep({ fd, ...file }, name) {
-  if (file.size <= spec.inline_bytes) return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
+  if (file.size <= Math.min(spec.inline_bytes, spare)) {
+    spare -= file.size;
+    return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
+  }
   const target = fs.openSync(path.join(root, name), "wx");
   for (let at = 0; at < file.size; at += COPY_BYTES) {
     fs.writeFileSync(target, slice(fd, at, Math.min(COPY_BYTES, file.size - at)));

@@ -23,6 +23,7 @@ const none = { size: 0, truncated: false, inline: "" };
 const root = writable(spec.root) ? spec.root : os.tmpdir();
 const uploads = new Map();
 let litter = null;
+let { spare } = spec;
 
 async function main() {
   // Opened before any program runs: one that removes or renames uploaded files does not take them from later runs.

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Literal
 
 INLINE_BYTES = 64 * 1024
+INLINE_IN_ALL_BYTES = 4 << 20  # of all contents of an answer, which is held in memory
 PARTS = ("runner", "processes", "leftovers", "tools")
 KEY_CHARS = 32
 
@@ -88,6 +89,7 @@ def build_script(program: Program, *, nonce: str, frame_chars: int, data_dir: st
         "root": data_dir,
         "frame_chars": frame_chars,
         "inline_bytes": max(INLINE_BYTES, frame_chars * 3 // 8),
+        "spare": INLINE_IN_ALL_BYTES,
         "main": program.file_name,
         "code": _source(program.code),
         "files": _files(program.files),

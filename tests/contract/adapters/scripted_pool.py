@@ -12,7 +12,10 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Answer:
-    """``cut`` closes the connection within the body, ``drop`` before it, ``hang`` gives no answer at all."""
+    """``cut`` closes the connection within the body, ``drop`` before it, ``hang`` gives no answer at all.
+
+    ``trickles`` sends a byte each tenth of a second.
+    """
 
     status: int = 200
     body: bytes | dict[str, Any] = b""
@@ -20,6 +23,7 @@ class Answer:
     cut: bool = False
     drop: bool = False
     hang: bool = False
+    trickles: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,19 @@ class ScriptedPool:
             return web.json_response(answer.body, status=answer.status, headers=answer.headers)
         if answer.cut:
             return await _cut(request, answer.body)
+        if answer.trickles:
+            return await self._trickle(request, answer.body)
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    async def _trickle(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await response.prepare(request)
+        for at in range(len(body)):
+            if self._ended.is_set() or request.transport is None:
+                break
+            await response.write(body[at : at + 1])
+            await asyncio.sleep(0.1)
+        return response
 
 
 async def _cut(request: web.BaseRequest, body: bytes) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from worker.faults import (
     InfrastructureFault,
     SessionFileMissing,
 )
-from worker.sessions import open_sessions
+from worker.sessions import ANSWER_SECONDS, open_sessions
 
 if TYPE_CHECKING:
     from worker.sessions import SessionPool
@@ -108,6 +109,27 @@ async def test_an_answer_that_never_came_whole_leaves_the_execution_lost_and_is_
     with pytest.raises(ExecutionLost):
         await pool.execute(0, "s", "x", 10)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("packing", ["plain", "packed"])
+async def test_of_an_answer_without_end_no_more_is_taken_than_shows_it(
+    server: ScriptedPool, pool: SessionPool, packing: str
+) -> None:
+    body = json.dumps(ran(stdout="x" * 40_000_000)).encode()
+    packed = {"Content-Encoding": "gzip"} if packing == "packed" else {}
+    server.plan(Answer(200, gzip.compress(body) if packed else body, packed), Answer(200, ran(stdout="y")))
+    with pytest.raises(ExecutionLost, match="more than 16 MB"):
+        await pool.execute(0, "s", "x", 10)
+    assert (await pool.execute(0, "t", "x", 10)).stdout == "y"
+    assert server.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+async def test_an_answer_that_trickles_is_not_waited_for_without_end(
+    server: ScriptedPool, pool: SessionPool
+) -> None:
+    server.plan(Answer(body=b" " * 1000, trickles=True))
+    with pytest.raises(ExecutionLost, match=r"never came whole in 0\.6 s"):
+        await pool.execute(0, "s", "x", 0.3 - ANSWER_SECONDS)
 
 
 async def test_a_connection_that_cannot_be_made_means_that_nothing_has_run() -> None:

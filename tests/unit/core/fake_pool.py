@@ -22,7 +22,7 @@ from worker.ran import Execution
 from worker.runner.script import file_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from tests.unit.core.calls import Calls
 
@@ -136,7 +136,7 @@ class FakePool:
             self._pool.use(identifier).files[name] = data
             self._pool.received.append(data)
 
-    async def download(self, permit: int, identifier: str, name: str) -> AsyncIterator[bytes]:
+    async def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]:
         del permit
         async with self._calls.call("download"):
             data = self._pool.use(identifier).files.get(name)
@@ -180,7 +180,7 @@ def _parts(code: str, session: Session) -> tuple[dict[str, Any], dict[str, Any]]
 
 def _frame(program: dict[str, Any], spec: dict[str, Any], session: Session) -> str:
     nonce, prefix = spec["nonce"], file_prefix(spec["nonce"])
-    left = _Left(session, prefix, spill=program.get("spill", False), lost=program.get("lost_files", False))
+    left = _Left(session, prefix, program)
     made = program.get("files", {})
     run = {
         "ended_by": program.get("ended_by", "exit"),
@@ -193,13 +193,15 @@ def _frame(program: dict[str, Any], spec: dict[str, Any], session: Session) -> s
         "report": program.get("report"),
         "problems": [{"path": path, "reason": "missing"} for path in spec["collect"] if path not in made],
     }
+    run |= program.get("claims", {})
     needed = [other["needs_exit_code"] for other in spec["runs"]]
     stops = (at for at, code in enumerate(needed, 1) if code not in (None, run["exit_code"]))
     payload = json.dumps({"node": "v20.18.0", "runs": [run] * next(stops, len(needed))})
     if program.get("stored"):
-        session.files[f"{prefix}-answer"] = payload.encode()
+        session.files[f"{prefix}-answer"] = payload.encode()[program.get("shrunk", 0) :]
         crc = zlib.crc32(payload.encode())
-        payload = json.dumps({"name": f"{prefix}-answer", "size": len(payload), "crc": crc})
+        size = program.get("claims_size", len(payload))
+        payload = json.dumps({"name": f"{prefix}-answer", "size": size, "crc": crc})
     frame = f"<jsw:{nonce}:{len(payload)}:{zlib.crc32(payload.encode())}>{payload}</jsw:{nonce}>"
     return frame[: program.get("cut", len(frame))]
 
@@ -207,9 +209,10 @@ def _frame(program: dict[str, Any], spec: dict[str, Any], session: Session) -> s
 class _Left:
     """What a program leaves: in the answer, or as files of the session."""
 
-    def __init__(self, session: Session, prefix: str, *, spill: bool, lost: bool) -> None:
-        self._files, self._prefix, self._spill, self._lost = session.files, prefix, spill, lost
-        self._count = 0
+    def __init__(self, session: Session, prefix: str, program: dict[str, Any]) -> None:
+        self._files, self._prefix, self._count = session.files, prefix, 0
+        self._spill, self._lost = program.get("spill", False), program.get("lost_files", False)
+        self._grown, self._shrunk = b"x" * program.get("grown", 0), program.get("shrunk", 0)
 
     def content(self, text: str) -> dict[str, Any]:
         data = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
@@ -218,5 +221,5 @@ class _Left:
         self._count += 1
         name = f"{self._prefix}-{self._count}"
         if not self._lost:
-            self._files[name] = data
+            self._files[name] = (data + self._grown)[self._shrunk :]
         return {"size": len(data), "name": name}

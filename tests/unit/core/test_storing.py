@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.calls import Calls
 from tests.unit.core.world import Process, World, job
 from worker.faults import InfrastructureFault
 from worker.result import Result, Stream
@@ -16,6 +17,18 @@ def attempt_of(world: World) -> str:
     (name,) = {blob.split("/")[4] for blob in world.account.blobs if "/attempts/" in blob}
     assert name.startswith("1-0-")
     return f"results/default/j1/attempts/{name}"
+
+
+async def not_believed(world: World, program: dict[str, Any], **fields: Any) -> Calls:  # noqa: ANN401 - fields of a job
+    """The calls of a job that is run again, as often as it may be."""
+    world.send(job("j1", program, **fields))
+    process = world.process(max_attempts=1, max_collect_bytes=1000)
+    settlement = await process.process_one()
+    assert isinstance(settlement, Retry)
+    await asyncio.sleep(settlement.delay)
+    await process.process_one()
+    assert world.result().status == "infrastructure_failed"
+    return process.calls
 
 
 async def result_of(world: World, program: dict[str, Any], **fields: Any) -> Result:  # noqa: ANN401 - fields of a job
@@ -141,6 +154,17 @@ async def test_a_cell_gets_its_files_and_has_others_collected(world: World) -> N
     assert [blob(world, file.blob) for file in result.files] == [b"in"]
     assert result.error
     assert "no.txt" in result.error.message
+    assert [file.bytes for file in result.files] == [2]
+
+
+async def test_a_file_of_a_cell_that_is_larger_than_files_may_be_is_named_and_not_kept(world: World) -> None:
+    files = [{"path": path, "inline": "x" * size} for path, size in (("a", 10_000), ("b", 9999))]
+    world.send(job("j1", {}, mode="cell", files=files, collect=["a", "b"]))
+    assert await world.process(max_collect_bytes=9999).process_one() == Complete()
+    result = world.result()
+    assert [(file.path, file.bytes) for file in result.files] == [("b", 9999)]
+    assert result.error
+    assert "did not come: a (more than 9999 bytes)" in result.error.message
 
 
 @pytest.mark.parametrize(
@@ -188,3 +212,53 @@ async def test_inputs_that_do_not_fit_in_the_call_are_uploaded_first(world: Worl
     await result_of(world, {}, files=files, stdin=big + "y")
     assert {len(received) for received in world.pool.received[:2]} == {200_000, 200_001}
     assert max(map(len, world.pool.received[2:])) < 200_000
+
+
+@pytest.mark.parametrize("text", ["short", "line\n" * 1000])
+async def test_of_what_goes_on_growing_in_the_session_no_more_is_taken_than_was_said(
+    world: World, text: str
+) -> None:
+    files = {"a.txt": text}
+    result = await result_of(
+        world, {"stdout": text, "files": files, "spill": True, "grown": 5_000_000}, collect=["a.txt"]
+    )
+    assert (result.stdout.text, result.stdout.bytes) == (text[:10], len(text))
+    assert [blob(world, file.blob) for file in result.files] == [text.encode()]
+    assert sum(len(stored.data) for stored in world.account.blobs.values()) < 100_000
+
+
+@pytest.mark.parametrize(
+    "program", [{"files": {"a.txt": "text"}}, {"stdout": "text"}, {"stored": True}], ids=str
+)
+async def test_what_is_shorter_in_the_session_than_was_said_is_not_taken_for_the_whole(
+    world: World, program: dict[str, Any]
+) -> None:
+    await not_believed(world, {**program, "spill": True, "shrunk": 1}, collect=["a.txt"])
+
+
+async def test_output_to_be_judged_that_does_not_come_whole_is_no_verdict(world: World) -> None:
+    program = {"stdout": "3\n", "spill": True, "shrunk": 1}
+    await not_believed(world, program, cases=[{"name": "a", "expect": {"stdout": "3\n"}}])
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        {"stdout": "x" * 101},
+        {"stderr": "x" * 101, "spill": True},
+        {"files": {"a.txt": "x" * 1001}},
+        {"claims": {"files": [{"path": "../b", "size": 0, "inline": ""}]}},
+        {"claims": {"files": [{"path": "a.txt", "size": 0, "inline": ""}] * 2}},
+    ],
+    ids=["stdout", "stderr", "file", "stranger", "twice"],
+)
+async def test_an_answer_with_more_than_was_asked_for_is_not_believed(
+    world: World, program: dict[str, Any]
+) -> None:
+    await not_believed(world, program, collect=["a.txt"], limits={"output_bytes": 100})
+    assert not any("/attempts/" in name for name in world.account.blobs)
+
+
+async def test_an_answer_in_the_session_that_no_program_can_have_is_not_fetched(world: World) -> None:
+    calls = await not_believed(world, {"stored": True, "claims_size": 20_000_000})
+    assert "download" not in calls.made

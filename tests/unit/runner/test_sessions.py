@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from worker.runner import Answer, FrameError, Program, RunAnswer, RunSpec, Uploaded
+from worker.runner.script import INLINE_IN_ALL_BYTES
 
 QUICK = RunSpec(timeout_seconds=10, memory_mb=256, output_bytes=1 << 20)
 DEADLINE_SECONDS = 10
@@ -287,3 +288,14 @@ def test_a_program_that_is_no_harness_has_no_channel(kernel: Kernel) -> None:
     )
     assert run.report is None
     assert (run.stdout.inline or b"").endswith(b"undefined\n")
+
+
+def test_of_much_that_many_runs_leave_only_some_is_in_the_answer(kernel: Kernel) -> None:
+    code = b"const part = 'x'.repeat(60000); process.stdout.write(part); process.stderr.write(part);"
+    answer = kernel.run(Program(code, (QUICK,) * 40))
+    contents = [content for run in answer.runs for content in (run.stdout, run.stderr)]
+    inline = [content for content in contents if content.inline is not None]
+    assert len(inline) == INLINE_IN_ALL_BYTES // 60_000
+    for content in contents:
+        data = content.inline or (kernel.data / str(content.name)).read_bytes()
+        assert data == b"x" * 60_000

@@ -1,0 +1,43 @@
+"""What comes from a session pool in pieces is waited for as long as it comes at a rate."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from worker.clock import now
+from worker.session_requests import LEAST_RATE, READ_SECONDS, steadily
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+async def pieces(*timed: tuple[float, int]) -> AsyncGenerator[bytes]:
+    for seconds, size in timed:
+        await asyncio.sleep(seconds)
+        yield bytes(size)
+
+
+async def test_pieces_that_come_at_the_rate_are_waited_for_however_long_it_takes() -> None:
+    begin, count = now(), 0
+    async for piece in steadily(pieces(*[(READ_SECONDS / 2, LEAST_RATE * 30)] * 100)):
+        count += len(piece)
+    assert (count, now() - begin) == (LEAST_RATE * 3000, READ_SECONDS * 50)
+
+
+async def test_pieces_that_trickle_are_given_up_after_a_bounded_time() -> None:
+    begin = now()
+    with pytest.raises(TimeoutError):
+        async for _ in steadily(pieces(*[(READ_SECONDS / 4, 1)] * 100)):
+            pass
+    assert now() - begin == pytest.approx(READ_SECONDS, abs=0.1)
+
+
+async def test_the_time_of_whoever_takes_the_pieces_does_not_count() -> None:
+    count = 0
+    async for _ in steadily(pieces(*[(1, 1)] * 20)):
+        await asyncio.sleep(READ_SECONDS)
+        count += 1
+    assert count == 20
