@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,8 @@ from tests.system.worker.services import Services, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from azure.servicebus import ServiceBusReceivedMessage
 
 EXAMPLE = ROOT / "examples" / "schedules"
 REPORT = """\
@@ -76,8 +77,7 @@ def test_with_two_schedulers_each_second_has_its_run_once_and_a_removed_schedule
         eventually(lambda: "schedules_invalid" in logs[1].read_text())
         assert scheduled(services, batch), "the last good file counts"
         written(file, batch, enabled=False)
-        eventually(lambda: not scheduled(services, batch))
-        time.sleep(2)  # what was visible by then has been run
+        eventually(lambda: not messages(services, batch))  # nor such as run
         ids = sorted(services.etags(batch))
         second.send_signal(signal.SIGTERM)
         assert second.wait(20) == 0
@@ -96,13 +96,17 @@ def test_with_two_schedulers_each_second_has_its_run_once_and_a_removed_schedule
     assert numbers == list(range(numbers[0], numbers[0] + len(ids)))
 
 
-def scheduled(services: Services, batch: str) -> list[int | None]:
-    waiting = services.waiting("scheduled")
+def messages(services: Services, batch: str) -> list[ServiceBusReceivedMessage]:
     return [
-        message.sequence_number
-        for message in waiting
+        message
+        for message in services.waiting("scheduled")
         if (message.application_properties or {}).get(b"jsworker-schedule-group") == batch.encode()
-        and message.state.name == "SCHEDULED"
+    ]
+
+
+def scheduled(services: Services, batch: str) -> list[int | None]:
+    return [
+        message.sequence_number for message in messages(services, batch) if message.state.name == "SCHEDULED"
     ]
 
 
