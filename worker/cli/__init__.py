@@ -51,6 +51,13 @@ class Commands(click.Group):
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         return super().main(*arguments, **options)
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Run the command that is named; Ctrl-C interrupts it, also while it is still imported."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(128 + signal.SIGINT)
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """In the order of their use."""
         return list(_COMMANDS)

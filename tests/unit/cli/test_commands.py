@@ -31,6 +31,21 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+class Interrupted:
+    """Finds a module by an import during which the user presses Ctrl-C."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "worker.cli.plan":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_a_command_is_imported_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "worker.cli.plan", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    answer = CliRunner().invoke(main, ["plan", "--jobs", "1"])
+    assert (answer.exit_code, answer.output) == (130, "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples(command: str) -> None:
     answer = CliRunner().invoke(main, [*command.split(), "--help"])
