@@ -76,3 +76,15 @@ def test_all_of_a_large_output_is_in_a_blob_and_its_beginning_in_the_result(
     assert (stream["bytes"], stream["truncated"]) == (20 * MEGABYTE, True)
     assert stream["text"] == "a" * (256 << 10)
     assert hashlib.sha256(services.blob(stream["blob"])).digest() == hashlib.sha256(wanted).digest()
+
+
+def test_of_a_cells_files_those_that_are_too_large_or_absent_are_told_and_the_others_kept(
+    services: Services, served: str, batch: str
+) -> None:
+    code = "[['most', 32], ['more', 33]].map(([name, mb]) => fs.writeFileSync(name, Buffer.alloc(mb << 20)))"
+    job = program(batch, "cell", code, mode="cell", collect=["most", "more", "none"])
+    result = services.results(batch, services.send(served, [job]))["cell"]
+    assert (result["status"], result["attempts"]) == ("succeeded", 1)
+    assert [(file["path"], file["bytes"]) for file in result["files"]] == [("most", 32 * MEGABYTE)]
+    assert services.blob(result["files"][0]["blob"]) == bytes(32 * MEGABYTE)
+    assert f"did not come: more (more than {32 * MEGABYTE} bytes), none" in result["error"]["message"]
