@@ -6,11 +6,12 @@ import asyncio
 import itertools
 import uuid
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from azure.servicebus import ServiceBusMessage
+from azure.servicebus._pyamqp.types import TYPE, VALUE, AMQPTypes
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 
@@ -156,6 +157,22 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
     assert history.first_enqueued_ms == first_enqueued
     await receiver.settle(delivery, Complete())
     assert await receiver.is_queue_empty()
+
+
+async def test_a_copy_carries_whole_numbers_and_times_of_any_length(queue: Queue) -> None:
+    sent = {"time": (AMQPTypes.timestamp, 1_700_000_000_000), "low": (AMQPTypes.long, -(2**63))}
+    sent |= {"high": (AMQPTypes.ulong, 2**64 - 1), "short": (AMQPTypes.int, 2**31 - 1)}
+    properties: Any = {name: {TYPE: kind, VALUE: value} for name, (kind, value) in sent.items()}
+    await queue.send(Outgoing(b"{}", f"numbers-{uuid.uuid4()}", properties))
+    receiver, delivery = await queue.take()
+    for _ in range(2):
+        await receiver.settle(delivery, Retry(0, delivery.history.after_wait("full")))
+        _, delivery = await queue.take(receiver)
+        came: Any = delivery.handle.application_properties  # type: ignore[attr-defined] # the SDK's message
+        assert {name: came[name.encode()] for name in sent} == {
+            name: value for name, (_, value) in sent.items()
+        }
+    await receiver.settle(delivery, Complete())
 
 
 async def test_a_copy_that_lets_others_pass_stands_at_the_end_of_the_queue_at_once(queue: Queue) -> None:
