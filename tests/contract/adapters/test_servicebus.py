@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus._common.utils import utc_from_timestamp as utc_from
 from azure.servicebus._pyamqp.types import TYPE, VALUE, AMQPTypes
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
@@ -211,6 +212,21 @@ async def test_of_the_properties_the_core_has_those_that_are_text(queue: Queue) 
     await queue.send(Outgoing(b"{}", "properties", {"text": "\u00fc", "number": 5, "yes": True}))
     receiver, delivery = await queue.take()
     assert delivery.properties == {"text": "\u00fc"}
+    await receiver.settle(delivery, Complete())
+
+
+@pytest.mark.parametrize("seconds", [2.0**50, 1e300])
+async def test_a_message_with_times_that_are_none_is_a_fault_of_the_service(
+    broker: Broker, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    queue = await opened(broker, stack, "short-locks")
+    await queue.send(job())
+    monkeypatch.setattr(ServiceBusReceivedMessage, "enqueued_time_utc", property(lambda _: utc_from(seconds)))
+    with pytest.raises(InfrastructureFault):
+        await queue.take()
+    monkeypatch.undo()
+    receiver, delivery = await queue.take()
+    assert delivery.delivery_count == 1
     await receiver.settle(delivery, Complete())
 
 
