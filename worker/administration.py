@@ -135,7 +135,7 @@ def _mapped(name: str) -> Iterator[None]:
         raise _refused(name, error) from error
     except HttpResponseError as error:
         raise _failed(name, error) from error
-    except (AzureError, OSError, TimeoutError, ValueError, TypeError) as error:
+    except (AzureError, OSError, TimeoutError, ValueError, TypeError, OverflowError) as error:
         said = f"{type(error).__name__} {error}"[:MOST_OF_A_MESSAGE]  # the SDK tells whole answers
         raise InfrastructureFault(f"the management API of Service Bus is out of reach: {said}") from error
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _CONFLICTS = frozenset({409, 412})
 _THROTTLED = frozenset({429, 503})
+# the SDK's words for an answer of another form
+_DAMAGED = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+MOST_OF_A_MESSAGE = 200
 
 
 @contextmanager
@@ -44,6 +47,9 @@ def mapped(blob: str, *, writing: bool = False) -> Iterator[None]:
         raise _refused(blob, error) from error
     except AzureError as error:
         raise InfrastructureFault(f"Blob storage is out of reach: {error.message}") from error
+    except _DAMAGED as error:
+        said = f"{type(error).__name__} {error}"[:MOST_OF_A_MESSAGE]
+        raise InfrastructureFault(f"Blob storage's answer on {blob} is damaged: {said}") from error
 
 
 @contextmanager

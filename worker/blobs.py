@@ -17,6 +17,7 @@ from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import BlobLeaseClient, BlobPrefix, BlobServiceClient
 
 from worker.blob_faults import code_of, mapped, mapped_lease
+from worker.blob_lists import each
 from worker.faults import (
     AlreadyCommitted,
     BlobChanged,
@@ -135,28 +136,29 @@ class Blobs:
     async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
         """The names, in order, of a container's blobs that begin with a prefix."""
         with self._call("list", container):
-            async for name in self._service.get_container_client(container).list_blob_names(
-                name_starts_with=prefix
-            ):
+            found = self._service.get_container_client(container).list_blob_names(name_starts_with=prefix)
+            async for name in each(found):
+                if not name:
+                    raise InfrastructureFault(f"Blob storage's list of {container} has a blob without a name")
                 yield name
 
     async def folders(self, container: str) -> list[str]:
         """What stands before the first ``/`` in the names of a container's blobs, each once and in order."""
         with self._call("list", container):
             found = self._service.get_container_client(container).walk_blobs(delimiter="/")
-            return [each.name.rstrip("/") async for each in found if isinstance(each, BlobPrefix)]
+            return [one.name.rstrip("/") async for one in each(found) if isinstance(one, BlobPrefix)]
 
     async def created(self, container: str, prefix: str) -> dict[str, datetime]:
         """When the blobs were created whose names begin with a prefix, by their names."""
         with self._call("list", container):
             blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
-            return {blob.name: blob.creation_time async for blob in blobs}
+            return {blob.name: blob.creation_time async for blob in each(blobs)}
 
     async def older(self, container: str, prefix: str, than: datetime) -> list[str]:
         """The names of those that were last written before a time."""
         with self._call("list", container):
             blobs = self._service.get_container_client(container).list_blobs(name_starts_with=prefix)
-            return [blob.name async for blob in blobs if blob.last_modified < than]
+            return [blob.name async for blob in each(blobs) if blob.last_modified < than]
 
     async def delete(self, blob: str) -> None:
         """Delete a blob; done too when there is none."""
@@ -171,7 +173,7 @@ class Blobs:
             )
             return [
                 LeasedBlob(found.name, found.lease.status == "locked", dict(found.metadata or {}))
-                async for found in listing
+                async for found in each(listing)
             ]
 
     async def acquire_lease(self, blob: str, lease: str, seconds: int) -> None:

@@ -209,8 +209,9 @@ def mapped(queue: str) -> Iterator[None]:
         ) from error
     except ServiceBusServerBusyError as error:
         raise CapacityFault(f"Service Bus throttles: {error}") from error
-    except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError) as error:
-        # ValueError and AttributeError: the SDK's words for a link that was shut down under it
+    except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError, OverflowError) as error:
+        # ValueError and AttributeError: the SDK's words for a link that was shut down under it, and with
+        # OverflowError for times that are none
         if is_about_sessions(error):
             raise ConfigurationFault(
                 f"the queue {queue!r} requires sessions", "Make it anew without sessions: jobs need no order"

@@ -19,7 +19,7 @@ def properties_of(message: ServiceBusReceivedMessage) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name, value in (message.application_properties or {}).items():
         with suppress(UnicodeDecodeError):
-            if isinstance(value, bytes | str):
+            if isinstance(value, bytes | str) and isinstance(name, bytes | str):
                 texts[_decoded(name)] = _decoded(value)
     return texts
 
@@ -32,7 +32,7 @@ def envelope_of(message: ServiceBusReceivedMessage) -> Envelope:
     """What it says beside the body; the attributes of an event have one of two prefixes."""
     attributes = {}
     for name, value in (message.application_properties or {}).items():
-        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
         if prefixed := _ATTRIBUTE.match(text):
             attributes[text[prefixed.end() :]] = value
     return Envelope(message.content_type, attributes) if attributes or message.content_type else PLAIN

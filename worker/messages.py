@@ -6,10 +6,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from azure.servicebus import ServiceBusMessage
+from azure.servicebus._pyamqp.types import TYPE, VALUE, AMQPTypes
 from azure.servicebus.amqp import AmqpMessageBodyType
 
 from worker.clock import now
@@ -30,6 +31,7 @@ _HISTORY = "jsworker-history"
 _NOT_COPIED = frozenset({b"DeadLetterReason", b"DeadLetterErrorDescription", _HISTORY.encode()})
 _ETAG = re.compile(r'"[!#-~]{1,100}"')
 _MOST = 1 << 53
+_LONG_FROM, _ULONG_FROM = 1 << 31, 1 << 63
 _OWN_SUFFIX = re.compile(r"\.r\d+-\d+$")
 _FAR = datetime.max.replace(tzinfo=UTC)
 SHORT_LOCK_SECONDS = 20.0
@@ -177,10 +179,10 @@ def copy_of(message: ServiceBusReceivedMessage, delivery: Delivery, retry: Retry
     )
 
 
-def _properties(message: ServiceBusReceivedMessage, history: History) -> dict[str | bytes, Property]:
+def _properties(message: ServiceBusReceivedMessage, history: History) -> dict[str | bytes, Any]:
     """The sender's properties, those that the SDK can send, and the history."""
     kept = {
-        name: value
+        name: _sendable(value)
         for name, value in (message.application_properties or {}).items()
         if name not in _NOT_COPIED and _is_text(value)
     }
@@ -209,6 +211,17 @@ def again(message: ServiceBusReceivedMessage, message_id: str, history: History)
         subject=message.subject,
         time_to_live=None if history_of(message).copies else message.time_to_live,
     )
+
+
+def _sendable(value: Property) -> Any:  # noqa: ANN401 - a property, or the SDK's own form of one
+    """A value with its AMQP type where the SDK would take a wrong one.
+
+    It sends each integer as one of 32 bits and refuses those that are longer, as a long or a time of AMQP is
+    when it comes. There is no public way to name the type; the SDK is pinned, and a test sends them.
+    """
+    if not isinstance(value, int) or -_LONG_FROM <= value < _LONG_FROM:
+        return value
+    return {TYPE: AMQPTypes.long if value < _ULONG_FROM else AMQPTypes.ulong, VALUE: value}
 
 
 def _is_text(value: Property) -> bool:

@@ -120,7 +120,8 @@ class Receiver:
             return None
         self._link.fed()
         self._watch.heard()
-        return delivery_of(messages[0], self._watch)
+        with mapped(self._watch.queue):
+            return delivery_of(messages[0], self._watch)
 
     async def renew(self, delivery: Delivery) -> None:
         """Renew the lock.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -41,11 +42,13 @@ def sessions_of(answer: httpx.Response) -> SessionPage:
     """
     try:
         document = answer.json()
-        return SessionPage(
-            [str(session["identifier"]) for session in document["sessions"]], document.get("nextLink") or None
-        )
+        link = document.get("nextLink") or None
+        found = [str(session["identifier"]) for session in document["sessions"]]
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
+    if link is not None and not (isinstance(link, str) and link.isascii() and link.isprintable()):
+        raise ExecutionLost(f"the session pool's answer is damaged: {link!r:.40} is no link")
+    return SessionPage(found, link)
 
 
 def execution_of(answer: httpx.Response) -> Execution:
@@ -57,16 +60,17 @@ def execution_of(answer: httpx.Response) -> Execution:
     try:
         status, result = _parts(answer.json())
         stdout, stderr = str(result.get("stdout") or ""), str(result.get("stderr") or "")
+        value = result.get("executionResult")
+        shown = value if isinstance(value, str) or value is None else json.dumps(value)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ExecutionLost(f"the session pool's answer is damaged: {error!r}") from error
     if status not in ("Succeeded", "Success", "Failed"):
         raise ExecutionLost(f"the session pool left the execution {status!r:.40}")
-    value = result.get("executionResult")
     return Execution(
         outcome=_outcome(status, stderr),
         stdout=stdout,
         stderr=stderr,
-        value=value if isinstance(value, str) or value is None else json.dumps(value),
+        value=shown,
         allocate_ms=_number(answer.headers.get("x-ms-allocation-time")),
         execute_ms=_number(result.get("executionTimeInMilliseconds")),
     )
@@ -89,10 +93,17 @@ def _outcome(status: str, stderr: str) -> Any:  # noqa: ANN401 - one of Executio
 
 
 def _number(value: object) -> float | None:
+    """A number that a time can be; None of anything else."""
     try:
-        return float(value)  # type: ignore[arg-type] # anything else is a TypeError
-    except (TypeError, ValueError):
+        number = -1.0 if isinstance(value, bool) else float(value)  # type: ignore[arg-type] # else a TypeError
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if 0 <= number < math.inf else None
+
+
+def is_about_shape(answer: httpx.Response) -> bool:
+    """Whether an answer says that executions are wanted in the other of the two shapes."""
+    return answer.status_code == httpx.codes.BAD_REQUEST and b"SessionPropertiesMissing" in answer.content
 
 
 def fault_of(answer: httpx.Response, body: bytes) -> Exception:
@@ -113,8 +124,8 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     is_full = status == httpx.codes.NOT_FOUND and method == "POST" and not _NAMED.search(text)
     if status == httpx.codes.TOO_MANY_REQUESTS or is_full or "allocating pod" in text:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return InfrastructureFault(f"the session pool failed ({said})")
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.BAD_REQUEST:
+        return InfrastructureFault(f"the session pool failed ({said})")  # a redirection is another's answer
     return SessionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
 
 

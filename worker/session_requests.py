@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
 MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
 LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
+NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.InvalidURL,
+)
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
@@ -54,18 +62,35 @@ async def whole(answer: httpx.Response) -> httpx.Response:
 
     Raises:
         AnswerTooLarge: it has more than ``MOST_BYTES``, packed or not.
-        httpx.HTTPError: it did not come whole.
+        httpx.HTTPError: it did not come whole, or packed in a way that nobody asked for.
     """
-    body = bytearray()
+    body, came = bytearray(), 0
     try:
-        async for piece in answer.aiter_bytes():
-            body += piece
-            if len(body) > MOST_BYTES:
+        unpacked = _unpacking(answer)
+        async for piece in answer.aiter_raw():
+            came += len(piece)
+            body += unpacked(piece, MOST_BYTES + 1 - len(body))
+            if max(came, len(body)) > MOST_BYTES:
                 raise AnswerTooLarge(f"it has more than {MOST_BYTES >> 20} MB", request=answer.request)
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error), request=answer.request) from error
     finally:
         await answer.aclose()
     headers = [item for item in answer.headers.multi_items() if item[0].lower() not in _OF_THE_BODY]
     return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
+
+
+def _unpacking(answer: httpx.Response) -> Callable[[bytes, int], bytes]:
+    """What unpacks the pieces of an answer, to no more than a number of bytes each.
+
+    httpx would unpack a piece whatever comes of it, a thousand times its size and, packed again, a million.
+    """
+    packing = answer.headers.get("content-encoding", "identity").strip().lower()
+    if packing == "identity":
+        return lambda piece, _: piece
+    if packing == "gzip":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+    raise httpx.DecodingError(f"it is packed by {packing!r:.40}", request=answer.request)
 
 
 async def steadily(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

@@ -16,15 +16,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from worker.faults import (
-    CapacityFault,
-    ExecutionLost,
-    InfrastructureFault,
-    SessionFileMissing,
-)
+from worker.faults import CapacityFault, ExecutionLost, InfrastructureFault, SessionFileMissing
 from worker.observing import SILENT, Call
-from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
-from worker.session_requests import READ_SECONDS, PoolCall, request_of, steadily, whole
+from worker.session_answers import SessionGone, execution_of, fault_of, is_about_shape, sessions_of
+from worker.session_requests import NOTHING_SENT, READ_SECONDS, PoolCall, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -34,9 +29,12 @@ if TYPE_CHECKING:
 
     from worker.observing import Observer
     from worker.ran import Execution
+    from worker.session_answers import SessionPage
     from worker.settings import WorkerSettings
 
 RELEASE_SECONDS = 15.0
+LIST_SECONDS = 60.0
+MOST_PAGES = 200  # of a list; a pool has 600 sessions at most
 ANSWER_SECONDS = 25  # what the service may take beyond the execution itself
 _RELEASE_SINCE = "2025-02-02"
 _LONG_STREAMS_SINCE = "2025-10-02"
@@ -56,13 +54,8 @@ class SessionPool:
         transports: list[httpx.AsyncHTTPTransport],
         observer: Observer = SILENT,
     ) -> None:
-        version = settings.pool_api_version
-        self._endpoint, self._version, self._tokens, self._transports = (
-            settings.pool_endpoint,
-            version,
-            tokens,
-            transports,
-        )
+        self._endpoint, self._version = settings.pool_endpoint, (version := settings.pool_api_version)
+        self._tokens, self._transports = tokens, transports
         self._release_version = version if version >= _RELEASE_SINCE else f"{_LONG_STREAMS_SINCE}-preview"
         self._long_streams = version >= _LONG_STREAMS_SINCE
         self._wrapped, self._observer = False, observer
@@ -105,7 +98,7 @@ class SessionPool:
                 async with self._get(permit, url) as answer:
                     if answer.status_code == httpx.codes.NOT_FOUND:
                         raise SessionFileMissing(name)
-                    if answer.is_error:
+                    if not answer.is_success:
                         raise fault_of(answer, (await whole(answer)).content)
                     async for chunk in steadily(answer.aiter_raw(1 << 16)):
                         yield chunk
@@ -117,7 +110,8 @@ class SessionPool:
         for fresh in (False, True):
             headers = await self._headers(fresh=fresh)
             request = request_of("GET", url, headers, READ_SECONDS)
-            answer = await self._transports[permit].handle_async_request(request)
+            async with asyncio.timeout(2 * READ_SECONDS):
+                answer = await self._transports[permit].handle_async_request(request)
             answer.request = request
             try:
                 if fresh or answer.status_code != httpx.codes.UNAUTHORIZED:
@@ -148,24 +142,34 @@ class SessionPool:
             InfrastructureFault: the service does not answer so that it can be understood.
         """
         found: list[str] = []
-        url: str | None = f"{self._endpoint}/listSessions?api-version={self._release_version}"
         try:
-            while url:
-                page = sessions_of(await self._call(PoolCall("list", permit, "GET", url)))
-                found += page.identifiers
-                url = self._own(page.next_link)
-        except (ExecutionLost, SessionGone) as error:
-            raise InfrastructureFault(f"the session pool does not list its sessions: {error}") from error
+            async with asyncio.timeout(LIST_SECONDS):
+                async for page in self._pages(permit):
+                    found += page.identifiers
+        except (ExecutionLost, SessionGone, TimeoutError) as error:
+            said = str(error) or f"not within {LIST_SECONDS:g} s"
+            raise InfrastructureFault(f"the session pool does not list its sessions: {said}") from error
         return found
 
-    def _own(self, link: str | None) -> str | None:
+    async def _pages(self, permit: int) -> AsyncIterator[SessionPage]:
+        url = f"{self._endpoint}/listSessions?api-version={self._release_version}"
+        for _ in range(MOST_PAGES):
+            page = sessions_of(await self._call(PoolCall("list", permit, "GET", url)))
+            yield page
+            if page.next_link is None:
+                return
+            url = self._own(page.next_link)
+        raise InfrastructureFault("the session pool's list does not end")
+
+    def _own(self, link: str) -> str:
         """A link for the next page, if it leads to the pool: it is followed with the token."""
-        if link and not link.startswith(f"{self._endpoint}/"):
+        if not link.startswith(f"{self._endpoint}/"):
             raise InfrastructureFault("the session pool's list goes on elsewhere")
         return link
 
     def _url(self, path: str, identifier: str, version: str | None = None) -> str:
-        return f"{self._endpoint}/{path}?api-version={version or self._version}&identifier={identifier}"
+        query = f"api-version={version or self._version}&identifier={quote(identifier, errors='replace')}"
+        return f"{self._endpoint}/{path}?{query}"
 
     def _body(self, code: str, timeout_seconds: float, *, wrapped: bool) -> bytes:
         body: dict[str, Any] = {
@@ -187,10 +191,10 @@ class SessionPool:
         answer = await self._send(call, wrapped=wrapped)
         if answer.status_code in _REFUSED:
             answer = await self._send(call, wrapped=wrapped, fresh=True)
-        elif answer.status_code == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
+        elif is_about_shape(answer):
             self._wrapped = not wrapped
             answer = await self._send(call, wrapped=not wrapped)
-        if answer.is_error:
+        if not answer.is_success:
             raise fault_of(answer, answer.content)
         return answer
 
@@ -207,7 +211,7 @@ class SessionPool:
                 answer = await self._transports[call.permit].handle_async_request(request)
                 answer.request = request
                 return await whole(answer)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        except NOTHING_SENT as error:
             raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error

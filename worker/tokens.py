@@ -23,9 +23,22 @@ class Tokens:
         self._token, self._until = "", 0.0
 
     async def get(self, *, fresh: bool = False) -> str:
-        """A token; ``fresh`` after the service refused the last one."""
-        if self._fixed or not self._credential:
-            return self._fixed or ""
+        """A token; ``fresh`` after the service refused the last one.
+
+        Raises:
+            ConfigurationFault: there is none.
+        """
+        token = self._fixed or await self._of_credential(fresh=fresh)
+        if not (token.isascii() and token.isprintable()):
+            raise ConfigurationFault(
+                "the token for the session pool has characters that no token has",
+                "Set JSWORKER_POOL_TOKEN without line ends, or look at what gives the identity its tokens",
+            )
+        return token
+
+    async def _of_credential(self, *, fresh: bool) -> str:
+        if not self._credential:
+            return ""
         if fresh or time.time() > self._until:
             try:
                 token = await self._credential.get_token(SCOPE)

@@ -15,6 +15,7 @@ from worker.dead_letters import Recorder
 from worker.lane import subscription_of
 from worker.servicebus import Sender, open_servicebus
 from worker.settings import WorkerSettings
+from worker.signing_in import BoundedCredential
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,4 +111,4 @@ async def credential_for(settings: ClientSettings, stack: AsyncExitStack) -> Asy
         return None
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow to import, often not needed
 
-    return await stack.enter_async_context(DefaultAzureCredential())
+    return await stack.enter_async_context(BoundedCredential(DefaultAzureCredential()))

@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from worker.signing_in import BoundedCredential
+
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -45,7 +47,8 @@ async def sign_in(credential: AsyncTokenCredential, scope: str) -> Identity:
         AzureError: there is none.
     """
     token = await credential.get_token(scope)
-    used = getattr(credential, "_successful_credential", None) or credential  # of a chain only it knows which
+    inner = credential.inner if isinstance(credential, BoundedCredential) else credential
+    used = getattr(inner, "_successful_credential", None) or inner  # of a chain only it knows which
     claims = claims_of(token.token)
     return Identity(
         type(used).__name__,

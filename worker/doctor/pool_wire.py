@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from azure.core.exceptions import AzureError
 
 from worker.doctor.environment import pool_command
 from worker.doctor.roles import POOL_ROLE, grant, pool_scope
 from worker.faults import ConfigurationFault, InfrastructureFault, ServiceFault
-from worker.session_answers import fault_of
-from worker.tokens import SCOPE
+from worker.session_answers import fault_of, is_about_shape
+from worker.session_requests import whole
+from worker.tokens import SCOPE, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,8 +43,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body."""
-        return self.response.text
+        """The body, whatever it says of its characters."""
+        return self.response.content.decode(errors="replace")
 
     def document(self) -> dict[str, Any]:
         """The body as JSON; empty if it is no object."""
@@ -64,7 +64,9 @@ class PoolWire:
     """
 
     def __init__(self, context: Context, client: httpx.AsyncClient) -> None:
-        self._context, self._client = context, client
+        fixed = context.settings.pool_token
+        self._client = client
+        self._tokens = Tokens(context.credential, fixed.get_secret_value() if fixed else None)
         self._endpoint = context.settings.pool_endpoint
         self.version = context.settings.pool_api_version
         self.is_wrapped = False
@@ -90,7 +92,7 @@ class PoolWire:
         query = {"api-version": self.version, "identifier": identifier}
         wait = seconds + ANSWER_SECONDS
         answer = await self._call("POST", "executions", query, self._shaped(body), wait)
-        if answer.status == httpx.codes.BAD_REQUEST and "SessionPropertiesMissing" in answer.text:
+        if is_about_shape(answer.response):
             self.is_wrapped = not self.is_wrapped
             answer = await self._call("POST", "executions", query, self._shaped(body), wait)
         return answer
@@ -112,19 +114,19 @@ class PoolWire:
         seconds: float = READ_SECONDS,
     ) -> Answer:
         clock = asyncio.get_running_loop().time
-        headers = {"Authorization": f"Bearer {await self._token()}"}
-        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        request = self._client.build_request(
+            method,
+            f"{self._endpoint}/{path}",
+            params=query,
+            json=body,
+            headers={"Authorization": f"Bearer {await self._tokens.get()}", "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+        )
         begin = clock()
         try:
-            response = await self._client.request(
-                method,
-                f"{self._endpoint}/{path}",
-                params=query,
-                json=body,
-                headers=headers,
-                timeout=timeout,
-            )
-        except httpx.TimeoutException as error:
+            async with asyncio.timeout(2 * seconds):  # even if some of the answer comes all the time
+                response = await whole(await self._client.send(request, stream=True))
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise InfrastructureFault(
                 f"the session pool did not answer {method} {path} within {seconds:g} s"
             ) from error
@@ -134,17 +136,6 @@ class PoolWire:
                 f"{type(error).__name__} {error}"
             ) from error
         return Answer(response, clock() - begin)
-
-    async def _token(self) -> str:
-        settings, credential = self._context.settings, self._context.credential
-        if settings.pool_token:
-            return settings.pool_token.get_secret_value()
-        if not credential:
-            return ""
-        try:
-            return (await credential.get_token(SCOPE)).token
-        except AzureError as error:
-            raise InfrastructureFault(f"no token for the session pool: {error.message}") from error
 
 
 @asynccontextmanager

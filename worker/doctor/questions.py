@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 from worker.doctor.probe import Reply
 from worker.doctor.session_code import HELLO, PLACE, THROWS, WAITS, padded, prints
 from worker.faults import ExecutionLost, InfrastructureFault
 from worker.session_answers import execution_of
+from worker.strict_json import decode_json
 
 if TYPE_CHECKING:
     from worker.doctor.pool_wire import Answer
@@ -51,7 +51,7 @@ async def js_error(probe: Probe) -> Reply:
     stderr = str(result.get("stderr", "")) if isinstance(result, dict) else ""
     status = document.get("status")
     return _reply(
-        f"{answer.status}, status {status}, stderr begins {stderr[:120]!r}", {"stderr": stderr[:400]}
+        f"{answer.status}, status {status!s:.40}, stderr begins {stderr[:120]!r}", {"stderr": stderr[:400]}
     )
 
 
@@ -160,7 +160,7 @@ def _characters(answer: Answer) -> int | str:
 def _printed(answer: Answer) -> dict[str, Any]:
     """The JSON that a program printed."""
     try:
-        document = json.loads(execution_of(answer.response).stdout)
+        document = decode_json(execution_of(answer.response).stdout)
     except (ExecutionLost, ValueError, RecursionError) as error:
         raise InfrastructureFault(f"the program's output cannot be read: {error}") from error
     return document if isinstance(document, dict) else {}

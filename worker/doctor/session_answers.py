@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +14,7 @@ from worker.doctor.environment import pool_change, pool_command
 from worker.doctor.pool_wire import NEWEST, refusal_of, wire_of
 from worker.faults import CapacityFault, ConfigurationFault, ExecutionLost, InfrastructureFault, ServiceFault
 from worker.session_answers import execution_of
+from worker.strict_json import decode_json
 
 if TYPE_CHECKING:
     from worker.doctor.context import Context
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from worker.ran import Execution
 
 REMOVAL_SECONDS = 20.0
+MOST_SAID_CHARS = 4096  # a program of the doctor prints a few hundred
 PAUSES = (1.0, 3.0)  # before a deletion is tried again; it takes as long to allocate a session
 UNSUPPORTED = frozenset({405, 501})
 _PYTHON = ("NameError", "Traceback")
@@ -107,7 +108,7 @@ async def _refusal(context: Context, answer: Answer) -> ServiceFault:
 def said_by(ran: Execution) -> dict[str, Any]:
     """The line of JSON that a program of the doctor printed; empty if it printed something else."""
     try:
-        document = json.loads(ran.stdout)
+        document = decode_json(ran.stdout[:MOST_SAID_CHARS])
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -147,3 +147,10 @@ class JustGone:
 async def test_a_message_that_is_just_gone_is_seen_as_any_other() -> None:
     message = seen(JustGone(), "")  # type: ignore[arg-type] # what is asked of the SDK's
     assert (message.sequence_number, message.state) == (1, "active")
+
+
+async def test_a_property_whose_name_is_no_text_is_passed_over() -> None:
+    odd: Any = JustGone()
+    odd.application_properties = {5: b"a", None: b"b", b"\xff": b"c", b"kind": b"job"}
+    message = seen(odd, "")
+    assert message.properties == {"kind": "job"}

@@ -6,11 +6,13 @@ import asyncio
 import itertools
 import uuid
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus._common.utils import utc_from_timestamp as utc_from
+from azure.servicebus._pyamqp.types import TYPE, VALUE, AMQPTypes
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 
@@ -158,6 +160,22 @@ async def test_a_copy_carries_the_history_and_the_properties_on_and_on(queue: Qu
     assert await receiver.is_queue_empty()
 
 
+async def test_a_copy_carries_whole_numbers_and_times_of_any_length(queue: Queue) -> None:
+    sent = {"time": (AMQPTypes.timestamp, 1_700_000_000_000), "low": (AMQPTypes.long, -(2**63))}
+    sent |= {"high": (AMQPTypes.ulong, 2**64 - 1), "short": (AMQPTypes.int, 2**31 - 1)}
+    properties: Any = {name: {TYPE: kind, VALUE: value} for name, (kind, value) in sent.items()}
+    await queue.send(Outgoing(b"{}", f"numbers-{uuid.uuid4()}", properties))
+    receiver, delivery = await queue.take()
+    for _ in range(2):
+        await receiver.settle(delivery, Retry(0, delivery.history.after_wait("full")))
+        _, delivery = await queue.take(receiver)
+        came: Any = delivery.handle.application_properties  # type: ignore[attr-defined] # the SDK's message
+        assert {name: came[name.encode()] for name in sent} == {
+            name: value for name, (_, value) in sent.items()
+        }
+    await receiver.settle(delivery, Complete())
+
+
 async def test_a_copy_that_lets_others_pass_stands_at_the_end_of_the_queue_at_once(queue: Queue) -> None:
     await queue.send(*(Outgoing(b"%d" % number, f"p{number}-{uuid.uuid4()}") for number in range(3)))
     receiver, delivery = await queue.take()
@@ -194,6 +212,21 @@ async def test_of_the_properties_the_core_has_those_that_are_text(queue: Queue) 
     await queue.send(Outgoing(b"{}", "properties", {"text": "\u00fc", "number": 5, "yes": True}))
     receiver, delivery = await queue.take()
     assert delivery.properties == {"text": "\u00fc"}
+    await receiver.settle(delivery, Complete())
+
+
+@pytest.mark.parametrize("seconds", [2.0**50, 1e300])
+async def test_a_message_with_times_that_are_none_is_a_fault_of_the_service(
+    broker: Broker, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    queue = await opened(broker, stack, "short-locks")
+    await queue.send(job())
+    monkeypatch.setattr(ServiceBusReceivedMessage, "enqueued_time_utc", property(lambda _: utc_from(seconds)))
+    with pytest.raises(InfrastructureFault):
+        await queue.take()
+    monkeypatch.undo()
+    receiver, delivery = await queue.take()
+    assert delivery.delivery_count == 1
     await receiver.settle(delivery, Complete())
 
 

@@ -14,6 +14,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from tests.contract.adapters.conftest import pool_settings
 from tests.contract.adapters.scripted_pool import Answer, ScriptedPool
+from worker import sessions
 from worker.faults import (
     CapacityFault,
     ConfigurationFault,
@@ -21,7 +22,7 @@ from worker.faults import (
     InfrastructureFault,
     SessionFileMissing,
 )
-from worker.sessions import ANSWER_SECONDS, open_sessions
+from worker.sessions import ANSWER_SECONDS, MOST_PAGES, open_sessions
 
 if TYPE_CHECKING:
     from worker.sessions import SessionPool
@@ -122,6 +123,64 @@ async def test_of_an_answer_without_end_no_more_is_taken_than_shows_it(
         await pool.execute(0, "s", "x", 10)
     assert (await pool.execute(0, "t", "x", 10)).stdout == "y"
     assert server.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "deflate", "gzip"])
+async def test_an_answer_that_is_packed_in_a_way_that_nobody_asked_for_is_no_answer(
+    server: ScriptedPool, pool: SessionPool, packing: str
+) -> None:
+    server.plan(Answer(200, b"no gzip", {"Content-Encoding": packing}))
+    with pytest.raises(ExecutionLost, match="DecodingError"):
+        await pool.execute(0, "s", "x", 10)
+
+
+async def test_a_packed_answer_is_read(server: ScriptedPool, pool: SessionPool) -> None:
+    body = gzip.compress(json.dumps(ran(stdout="x" * 100_000)).encode())
+    server.plan(Answer(200, body, {"Content-Encoding": "gzip"}))
+    assert (await pool.execute(0, "s", "x", 10)).stdout == "x" * 100_000
+
+
+@pytest.mark.parametrize("time", ["NaN", "1e999", "-1", "9" * 400, '"soon"', "true", "[]"])
+async def test_a_time_that_cannot_be_one_is_not_known(
+    server: ScriptedPool, pool: SessionPool, time: str
+) -> None:
+    body = b'{"status": "Succeeded", "result": {"executionTimeInMilliseconds": %b}}' % time.encode()
+    server.plan(Answer(200, body, {"x-ms-allocation-time": time}))
+    execution = await pool.execute(0, "s", "x", 10)
+    assert (execution.execute_ms, execution.allocate_ms) == (None, None)
+
+
+@pytest.mark.parametrize("body", [b"5", b"null", b'"properties"', b"[]", b'{"status": 5, "result": 5}'])
+async def test_an_answer_of_another_kind_is_a_lost_execution(
+    server: ScriptedPool, pool: SessionPool, body: bytes
+) -> None:
+    server.plan(Answer(200, body))
+    with pytest.raises(ExecutionLost):
+        await pool.execute(0, "s", "x", 10)
+
+
+@pytest.mark.parametrize("status", [302, 307, 399, 600, 999])
+async def test_an_answer_that_is_no_success_is_taken_for_none(
+    server: ScriptedPool, pool: SessionPool, status: int
+) -> None:
+    server.plan(*[Answer(status, ran(), {"Location": "http://127.0.0.1:9/"})] * 4)
+    with pytest.raises(InfrastructureFault, match=str(status)):
+        await pool.execute(0, "s", "x", 10)
+    with pytest.raises(InfrastructureFault, match=str(status)):
+        await pool.release(0, "s")
+    with pytest.raises(InfrastructureFault, match=str(status)):
+        await pool.upload(0, "s", "file", b"")
+    with pytest.raises(InfrastructureFault, match=str(status)):
+        _ = [piece async for piece in pool.download(0, "s", "file")]
+
+
+@pytest.mark.parametrize("charset", ["base64", "undefined", "idna", "rot13"])
+async def test_no_answer_says_how_its_characters_are_read(
+    server: ScriptedPool, pool: SessionPool, charset: str
+) -> None:
+    server.plan(Answer(400, b"\xff", {"Content-Type": f"text/plain; charset={charset}"}))
+    with pytest.raises(ExecutionLost, match="refused POST executions"):
+        await pool.execute(0, "s", "x", 10)
 
 
 async def test_an_answer_that_trickles_is_not_waited_for_without_end(
@@ -364,6 +423,51 @@ async def test_a_pool_that_does_not_list_sessions_is_a_matter_of_configuration(
     server.plan(*[Answer(status)] * 2)
     with pytest.raises(ConfigurationFault, match="POOL_API_VERSION"):
         await pool.identifiers(0)
+
+
+@pytest.mark.parametrize("link", [5, ["a"], {"a": 1}, True, "/\n", "/\0", "/\ud800", "/" + "x" * 70_000])
+async def test_a_list_whose_link_is_none_is_a_fault(
+    server: ScriptedPool, pool: SessionPool, link: object
+) -> None:
+    wanted = f"{server.url}{link}" if isinstance(link, str) else link
+    server.plan(Answer(200, {"sessions": [], "nextLink": wanted}))
+    with pytest.raises(InfrastructureFault):
+        await pool.identifiers(0)
+
+
+async def test_a_list_that_goes_in_a_circle_comes_to_an_end(server: ScriptedPool, pool: SessionPool) -> None:
+    server.plan(*[Answer(200, listed("a", next_link=f"{server.url}/listSessions?page=1"))] * MOST_PAGES)
+    with pytest.raises(InfrastructureFault, match="does not end"):
+        await pool.identifiers(0)
+    assert len(server.seen) == MOST_PAGES
+
+
+async def test_a_list_that_does_not_come_in_time_is_a_fault(
+    server: ScriptedPool, pool: SessionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "LIST_SECONDS", 0.1)
+    server.plan(Answer(hang=True))
+    with pytest.raises(InfrastructureFault, match=r"not within 0\.1 s"):
+        await pool.identifiers(0)
+
+
+@pytest.mark.parametrize("identifier", ["a\nb", "a&identifier=b#c", "\ud800", "x/../y"])
+async def test_a_name_that_somebody_else_gave_a_session_is_no_part_of_a_request(
+    server: ScriptedPool, pool: SessionPool, identifier: str
+) -> None:
+    server.plan(Answer(204))
+    assert await pool.release(0, identifier)
+    assert set(server.seen[0].query) == {"api-version", "identifier"}
+    assert server.seen[0].query["identifier"] == identifier.replace("\ud800", "?")
+
+
+@pytest.mark.parametrize("token", ["t0\n", "t\u00e9", "\ud800"])
+async def test_a_token_that_cannot_be_sent_is_a_matter_of_configuration(
+    server: ScriptedPool, token: str
+) -> None:
+    async with open_sessions(pool_settings(server.url, pool_token=token), None) as pool:
+        with pytest.raises(ConfigurationFault, match="JSWORKER_POOL_TOKEN"):
+            await pool.execute(0, "s", "x", 10)
 
 
 async def test_a_file_goes_up_and_comes_down_byte_for_byte(server: ScriptedPool, pool: SessionPool) -> None:
