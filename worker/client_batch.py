@@ -87,11 +87,15 @@ class AsyncBatch:
         """Wait until all of its jobs have a result; raises as ``watch`` does.
 
         Raises:
-            TimeoutError: it took longer than ``timeout`` seconds; the batch goes on.
+            TimeoutError: it took longer than ``timeout`` seconds; how far it is, is told. The batch goes on.
         """
-        async with asyncio.timeout(timeout), aclosing(self.watch()) as looks:
-            async for seen in looks:
-                last = seen
+        far = "it was not looked at yet"
+        try:
+            async with asyncio.timeout(timeout), aclosing(self.watch()) as looks:
+                async for seen in looks:
+                    last, far = seen, f"{seen.done} of its {seen.total} jobs have a result"
+        except TimeoutError:
+            raise TimeoutError(f"the batch {self.name!r} was not complete after {timeout} s: {far}") from None
         await complete(self._store(), self._folder)
         return last
 
