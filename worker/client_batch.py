@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from worker.batch import BatchError, Folder, read_manifest
 from worker.calling_off import call_off
-from worker.completion import complete
+from worker.completion import put_on_record
 from worker.faults import BlobMissing
 from worker.report.reading import MAX_RESULT_BYTES
 from worker.result import Result
@@ -96,7 +96,7 @@ class AsyncBatch:
                     last, far = seen, f"{seen.done} of its {seen.total} jobs have a result"
         except TimeoutError:
             raise TimeoutError(f"the batch {self.name!r} was not complete after {timeout} s: {far}") from None
-        await complete(self._store(), self._folder)
+        await put_on_record(self._store(), self._folder)
         return last
 
     async def result(self, job_id: str) -> Result | None:
