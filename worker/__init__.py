@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from worker.blocking import Batch, Client
     from worker.client import AsyncClient
     from worker.client_batch import AsyncBatch, BatchProgress
-    from worker.faults import ServiceFault
+    from worker.faults import BlobMissing, BlobTooLarge, ServiceFault
     from worker.job import Job
     from worker.result import Result
     from worker.settings import ClientSettings, SettingsError
@@ -24,6 +24,8 @@ __all__ = [
     "Batch",
     "BatchError",
     "BatchProgress",
+    "BlobMissing",
+    "BlobTooLarge",
     "Client",
     "ClientSettings",
     "Job",
@@ -38,6 +40,8 @@ _MODULES = {
     "Batch": "blocking",
     "BatchError": "batch",
     "BatchProgress": "client_batch",
+    "BlobMissing": "faults",
+    "BlobTooLarge": "faults",
     "Client": "blocking",
     "ClientSettings": "settings",
     "Job": "job",

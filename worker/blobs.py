@@ -28,6 +28,7 @@ from worker.faults import (
 from worker.inputs import Content
 from worker.observing import SILENT, Call
 from worker.permit_leases import LeasedBlob
+from worker.settings import unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -244,7 +245,11 @@ class Blobs:
 async def open_blobs(
     settings: ClientSettings, credential: AsyncTokenCredential | None, observer: Observer = SILENT
 ) -> AsyncIterator[Blobs]:
-    """Connect to the storage account of the settings: by connection string, else with the credential."""
+    """Connect to the storage account of the settings: by connection string, else with the credential.
+
+    Raises:
+        SettingsError: the connection string is none.
+    """
     options: dict[str, Any] = {
         "retry_total": 4,
         "initial_backoff": 1,
@@ -259,7 +264,10 @@ async def open_blobs(
     }
     secret = settings.storage_connection_string
     if secret:
-        service = BlobServiceClient.from_connection_string(secret.get_secret_value(), **options)
+        try:
+            service = BlobServiceClient.from_connection_string(secret.get_secret_value(), **options)
+        except ValueError as error:
+            raise unusable("STORAGE_CONNECTION_STRING", error) from error
     else:
         service = BlobServiceClient(settings.storage_account_url or "", credential, **options)
     async with service:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from worker.client import MAX_BYTES, AsyncClient
+from worker.client import MAX_BYTES, AsyncClient, several
 from worker.submission import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -56,19 +56,24 @@ class Client:
         self._stack.__exit__(kind, error, trace)
 
     def submit(
-        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch: str, cases: Path | None = None
+        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch: str, cases: Path | str | None = None
     ) -> Batch:
         """Submit jobs as a batch; see ``AsyncClient.submit``."""
         submitting = partial(self._client.submit, list(jobs), batch=batch, cases=cases)
-        return Batch(self, self.portal.call(submitting))
+        return Batch(self, self.call(submitting))
 
     def submit_programs(
-        self, paths: Iterable[Path], *, batch: str, cases: Path | None = None, layout: Layout = PLAIN
+        self,
+        paths: Iterable[Path | str],
+        *,
+        batch: str,
+        cases: Path | str | None = None,
+        layout: Layout = PLAIN,
     ) -> Batch:
         """Submit files, archives and folders; see ``AsyncClient.submit_programs``."""
         programs = self._client.submit_programs
-        submitting = partial(programs, list(paths), batch=batch, cases=cases, layout=layout)
-        return Batch(self, self.portal.call(submitting))
+        submitting = partial(programs, several(paths), batch=batch, cases=cases, layout=layout)
+        return Batch(self, self.call(submitting))
 
     def batch(self, name: str) -> Batch:
         """A batch that was submitted, by whomever; see ``AsyncClient.batch``."""
@@ -76,7 +81,16 @@ class Client:
 
     def read(self, blob: str, *, limit: int = MAX_BYTES) -> bytes:
         """What a result refers to as ``blob``; see ``AsyncClient.read``."""
-        return self.portal.call(partial(self._client.read, blob, limit=limit))
+        return self.call(partial(self._client.read, blob, limit=limit))
+
+    def call(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:  # noqa: ANN401 - the function's
+        """What the function returns; who is interrupted meanwhile, as by Ctrl-C, leaves nothing running."""
+        future = self.portal.start_task_soon(function, *arguments)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     @property
     def portal(self) -> BlockingPortal:
@@ -103,11 +117,11 @@ class Batch:
 
     def ids(self) -> list[str]:
         """Its jobs, in the order they were submitted."""
-        return self._client.portal.call(self._batch.ids)
+        return self._client.call(self._batch.ids)
 
     def progress(self) -> BatchProgress:
         """One look at how far it is."""
-        return self._client.portal.call(self._batch.progress)
+        return self._client.call(self._batch.progress)
 
     def watch(self) -> Generator[BatchProgress]:
         """How far it is, look by look, until all of its jobs have a result."""
@@ -115,11 +129,11 @@ class Batch:
 
     def wait(self, timeout: float | None = None) -> BatchProgress:
         """Wait until all of its jobs have a result; raises ``TimeoutError`` after so many seconds."""
-        return self._client.portal.call(self._batch.wait, timeout)
+        return self._client.call(self._batch.wait, timeout)
 
     def result(self, job_id: str) -> Result | None:
         """A job's result; None while it has none."""
-        return self._client.portal.call(self._batch.result, job_id)
+        return self._client.call(self._batch.result, job_id)
 
     def results(self, *, number: int | None = None) -> Generator[Result]:
         """The results that there are, in the order the jobs were submitted."""
@@ -127,7 +141,7 @@ class Batch:
 
     def cancel(self, job_id: str | None = None) -> list[str]:
         """End it, or one of its jobs; the ids of those that had no result yet."""
-        return self._client.portal.call(self._batch.cancel, job_id)
+        return self._client.call(self._batch.cancel, job_id)
 
     def _each(self, values: AsyncGenerator[T]) -> Generator[T]:
         async def following() -> tuple[T] | None:
@@ -137,8 +151,8 @@ class Batch:
                 return None
 
         try:
-            while found := self._client.portal.call(following):
+            while found := self._client.call(following):
                 yield found[0]
         finally:  # whoever looks no further may do so when the client is closed, which ends it as well
             with suppress(RuntimeError):
-                self._client.portal.call(values.aclose)
+                self._client.call(values.aclose)

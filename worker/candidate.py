@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,7 +11,6 @@ from worker.faults import JobRejected, SubmissionUnusable
 from worker.strict_json import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from worker.shared_cases import SharedCases
@@ -90,15 +90,19 @@ class Given:
     batch: str | None
 
     def load(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The job."""
-        return _in_batch(dict(self.document), self.batch), {}
+        """The job; raises ``JobRejected`` for what is none at all."""
+        return _in_batch(_object(self.document), self.batch), {}
 
 
 def _document(line: bytes, batch: str | None) -> dict[str, Any]:
     document = parse_json(line.removeprefix(b"\xef\xbb\xbf").strip(), "line")
-    if not isinstance(document, dict):
+    return _in_batch(_object(document), batch)
+
+
+def _object(document: object) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
         raise JobRejected("invalid_job", "a job is a JSON object")
-    return _in_batch(document, batch)
+    return dict(document)
 
 
 def _in_batch(document: dict[str, Any], batch: str | None) -> dict[str, Any]:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from worker.batch import Folder
 from worker.client_batch import AsyncBatch
 from worker.job import Job
-from worker.names import is_batch_name
+from worker.names import check_blob, is_batch_name
 from worker.settings import ClientSettings, load
 from worker.submission import PLAIN, documents, programs, with_cases
 from worker.submitting import submit
 from worker.tools import BatchTools, open_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable
     from types import TracebackType
 
     from azure.core.credentials_async import AsyncTokenCredential
@@ -60,7 +61,7 @@ class AsyncClient:
         await self._stack.__aexit__(kind, error, trace)
 
     async def submit(
-        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch: str, cases: Path | None = None
+        self, jobs: Iterable[Job | Mapping[str, Any]], *, batch: str, cases: Path | str | None = None
     ) -> AsyncBatch:
         """Submit jobs as a batch; done again after a failure, it goes on and sends nothing twice.
 
@@ -77,7 +78,12 @@ class AsyncClient:
         return await self._submitted(candidates, batch, cases)
 
     async def submit_programs(
-        self, paths: Iterable[Path], *, batch: str, cases: Path | None = None, layout: Layout = PLAIN
+        self,
+        paths: Iterable[Path | str],
+        *,
+        batch: str,
+        cases: Path | str | None = None,
+        layout: Layout = PLAIN,
     ) -> AsyncBatch:
         """Submit files, archives and folders as ``jsworker submit`` does.
 
@@ -87,7 +93,7 @@ class AsyncClient:
             BatchError: there are none, or names do not fit, or the batch has others of the same id.
             ServiceFault: the queue or the blobs cannot be reached, or refuse.
         """
-        candidates = await asyncio.to_thread(programs, list(paths), batch, layout)
+        candidates = await asyncio.to_thread(programs, several(paths), batch, layout)
         return await self._submitted(candidates, batch, cases)
 
     def batch(self, name: str) -> AsyncBatch:
@@ -104,11 +110,16 @@ class AsyncClient:
         """What a result refers to as ``blob``: a stream or a collected file.
 
         Raises:
+            ValueError: it is no name of a blob.
             BlobMissing: there is none of that name.
             BlobTooLarge: it has more than ``limit`` bytes.
             ServiceFault: the blobs cannot be reached, or refuse.
         """
-        return (await self.tools.blobs.read(blob, limit=limit)).data
+        try:
+            name = check_blob(blob)
+        except ValueError as error:
+            raise ValueError(f"{blob!r} is no name of a blob: it {error}") from None
+        return (await self.tools.blobs.read(name, limit=limit)).data
 
     @property
     def tools(self) -> BatchTools:
@@ -121,14 +132,28 @@ class AsyncClient:
             raise RuntimeError("the client is not open: use it in 'async with'")
         return self._opened
 
-    async def _submitted(self, candidates: list[Any], batch: str, cases: Path | None) -> AsyncBatch:
+    async def _submitted(self, candidates: list[Any], batch: str, cases: Path | str | None) -> AsyncBatch:
         found = self.batch(batch)
         if cases:
             limit = self._settings.max_cases_bytes
-            candidates = await asyncio.to_thread(with_cases, candidates, cases, limit)
+            candidates = await asyncio.to_thread(with_cases, candidates, Path(cases), limit)
         await submit(self.tools.blobs, self.tools.sender, self._settings, batch, candidates)
         return found
 
 
+def several(paths: Iterable[Path | str]) -> list[Path]:
+    """The paths; a text is one as well, and none of its letters.
+
+    Raises:
+        TypeError: it is one path.
+    """
+    if isinstance(paths, str | Path):
+        raise TypeError(f"submit_programs takes not one path but several: [{str(paths)!r}]")
+    return [Path(path) for path in paths]
+
+
 def _document(job: Job | Mapping[str, Any]) -> Mapping[str, Any]:
-    return job.model_dump(mode="json", exclude_unset=True) if isinstance(job, Job) else {"version": 1, **job}
+    """What is no job at all stays what it is, and is told with the others that cannot be used."""
+    if isinstance(job, Job):
+        return job.model_dump(mode="json", exclude_unset=True)
+    return {"version": 1, **job} if isinstance(job, Mapping) else job

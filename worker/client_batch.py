@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from worker.batch import BatchError, Folder, read_manifest
 from worker.calling_off import call_off
-from worker.completion import complete
+from worker.completion import put_on_record
 from worker.faults import BlobMissing
 from worker.report.reading import MAX_RESULT_BYTES
 from worker.result import Result
@@ -87,12 +87,16 @@ class AsyncBatch:
         """Wait until all of its jobs have a result; raises as ``watch`` does.
 
         Raises:
-            TimeoutError: it took longer than ``timeout`` seconds; the batch goes on.
+            TimeoutError: it took longer than ``timeout`` seconds; how far it is, is told. The batch goes on.
         """
-        async with asyncio.timeout(timeout), aclosing(self.watch()) as looks:
-            async for seen in looks:
-                last = seen
-        await complete(self._store(), self._folder)
+        far = "it was not looked at yet"
+        try:
+            async with asyncio.timeout(timeout), aclosing(self.watch()) as looks:
+                async for seen in looks:
+                    last, far = seen, f"{seen.done} of its {seen.total} jobs have a result"
+        except TimeoutError:
+            raise TimeoutError(f"the batch {self.name!r} was not complete after {timeout} s: {far}") from None
+        await put_on_record(self._store(), self._folder)
         return last
 
     async def result(self, job_id: str) -> Result | None:

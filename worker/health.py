@@ -11,8 +11,7 @@ import structlog
 from aiohttp import web
 
 from worker import loopback
-from worker.setting_groups import PREFIX
-from worker.settings import SettingsError
+from worker.settings import unusable
 from worker.status import PATH
 
 if TYPE_CHECKING:
@@ -114,7 +113,8 @@ def _listening(port: int, host: str) -> socket.socket:
             (host, port), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
         )
     except OSError as error:
-        raise SettingsError(
-            f"the settings cannot be used:\n  {PREFIX}HEALTH_PORT: port {port} cannot be listened on "
-            f"({os.strerror(error.errno or 0)}); stop what listens there, or set another"
+        reason = os.strerror(error.errno or 0)
+        raise unusable(
+            "HEALTH_PORT",
+            f"port {port} cannot be listened on ({reason}); stop what listens there, or set another",
         ) from error

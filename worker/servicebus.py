@@ -19,6 +19,7 @@ from worker.faults import CapacityFault, InfrastructureFault
 from worker.link import Link, closed, mapped, receiver_of
 from worker.messages import copy_of, delivery_of, encoded, message_of, unjudged
 from worker.patience import with_patience
+from worker.settings import unusable
 from worker.settlement import Complete, DeadLetter, HandBack, LetGo, Retry, Settlement
 from worker.watchdog import QueueWatch
 
@@ -234,13 +235,19 @@ async def open_servicebus(
     """Connect to the namespace of the settings: by connection string, else with the credential.
 
     The SDK repeats a call that fails up to ``retry_total`` times.
+
+    Raises:
+        SettingsError: the connection string is none.
     """
     options: dict[str, Any] = {"retry_total": retry_total}
     secret = settings.servicebus_connection_string
     # else each link loads the certificates for itself, 0.7 MB and 25 ms
     options["ssl_context"] = ssl.create_default_context()
     if secret:
-        client = ServiceBusClient.from_connection_string(secret.get_secret_value(), **options)
+        try:
+            client = ServiceBusClient.from_connection_string(secret.get_secret_value(), **options)
+        except ValueError as error:
+            raise unusable("SERVICEBUS_CONNECTION_STRING", error) from error
     else:
         namespace = settings.servicebus_namespace or ""
         client = ServiceBusClient(namespace, credential, **options)  # type: ignore[arg-type] # one of them is set

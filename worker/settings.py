@@ -226,6 +226,11 @@ def load(cls: type[S]) -> S:
     return settings
 
 
+def unusable(name: str, reason: object) -> SettingsError:
+    """That one setting cannot be used, for what finds that out when it uses it; ``name`` has no prefix."""
+    return SettingsError(f"the settings cannot be used:\n  {PREFIX}{name}: {reason}")
+
+
 def _number(value: str | float) -> float:
     """What is no number has been told already, and is neither above nor below another."""
     try:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from worker.completion import complete
+from worker.completion import put_on_record
 from worker.watching import Pace, follow
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def show(batch: str, looks: AsyncGenerator[Progress]) -> None:
 async def show_complete(store: Store, folder: Folder, ids: Iterable[str]) -> None:
     """Show a batch's progress until it is complete, and see to it that this is on record."""
     await show(folder.batch, follow(store, folder, ids))
-    await complete(store, folder)
+    await put_on_record(store, folder)
 
 
 async def _bar(batch: str, looks: AsyncGenerator[Progress], console: Console) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from worker.doctor.check import Check, Look, id_of
 from worker.doctor.finding import Finding
 from worker.faults import ConfigurationFault, ServiceFault
+from worker.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -94,6 +95,8 @@ async def _found(check: Check, context: Context) -> list[Finding]:
     except ServiceFault as fault:
         remedy = fault.remedy if isinstance(fault, ConfigurationFault) else "Try again: it may pass"
         message = str(fault).removesuffix(f". {remedy}")
+    except SettingsError as error:
+        message, remedy = str(error).splitlines()[-1].strip(), "Correct it: docs/settings.md says what it is"
     except Exception as error:  # noqa: BLE001 - a check that breaks must not hide what the others found
         message, remedy = f"the check broke: {type(error).__name__}: {error}", "Report it: it is a bug"
     return [Finding(check.id, check.part, "failed", message, remedy)]

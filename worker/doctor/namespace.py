@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from worker.settings import ClientSettings
 
 TLS_PORT, PLAIN_PORT = 5671, 5672
+_CONNECTION_STRING = "JSWORKER_SERVICEBUS_CONNECTION_STRING"
+_ENDPOINT = "Correct its part Endpoint=sb://HOST:PORT"
 _AS_WANTED = (
     "--lock-duration PT1M --max-delivery-count 20 --enable-dead-lettering-on-message-expiration true "
     "--enable-duplicate-detection true --duplicate-detection-history-time-window PT1H"
@@ -103,10 +105,11 @@ def namespace_of(settings: ClientSettings) -> Namespace:
     text = secret.get_secret_value() if secret else ""
     split = urlsplit(f"//{host_of(text) if text else settings.servicebus_namespace}")
     plain = bool(text) and is_emulator(text)
+    if not split.hostname:
+        raise ConfigurationFault(f"{_CONNECTION_STRING} names no endpoint", _ENDPOINT)
     try:
-        return Namespace(split.hostname or "", (split.port or PLAIN_PORT) if plain else TLS_PORT, plain)
+        return Namespace(split.hostname, (split.port or PLAIN_PORT) if plain else TLS_PORT, plain)
     except ValueError as error:
         raise ConfigurationFault(
-            "JSWORKER_SERVICEBUS_CONNECTION_STRING has an endpoint with a port there cannot be",
-            "Correct its part Endpoint=sb://HOST:PORT",
+            f"{_CONNECTION_STRING} has an endpoint with a port there cannot be", _ENDPOINT
         ) from error

@@ -14,7 +14,6 @@ var rules = [
     description: 'A message has waited in a queue for more than half an hour.'
     severity: 2
     window: 'PT15M'
-    periods: 1
     query: '''
 AppMetrics
 | where Name == 'jsworker.queue.oldest.age'
@@ -27,7 +26,6 @@ AppMetrics
     description: 'Messages wait, workers are there, and no job has ended for a quarter of an hour.'
     severity: 1
     window: 'PT15M'
-    periods: 1
     query: '''
 AppMetrics
 | where Name in ('jsworker.queue.oldest.age', 'jsworker.jobs')
@@ -40,7 +38,6 @@ AppMetrics
     description: 'Messages were sent half an hour ago, and no worker has said since that it is there.'
     severity: 1
     window: 'PT1H' // how many messages wait is not exported to logs; how many come is
-    periods: 1
     query: '''
 AzureMetrics
 | where ResourceProvider == 'MICROSOFT.SERVICEBUS' and MetricName == 'IncomingMessages' and Total > 0
@@ -56,7 +53,6 @@ AzureMetrics
     description: 'Jobs were given up since the platform failed them. `jsworker retry` runs them again.'
     severity: 2
     window: 'PT15M'
-    periods: 1
     query: '''
 AppMetrics
 | where Name == 'jsworker.jobs' and tostring(Properties.status) == 'infrastructure_failed'
@@ -68,13 +64,14 @@ AppMetrics
     name: 'pool-full'
     description: 'Jobs have waited for sessions for three quarters of an hour: somebody else uses the pool, or sessions are not deleted.'
     severity: 3
-    window: 'PT15M'
-    periods: 3
+    window: 'PT45M'
     query: '''
 AppMetrics
 | where Name == 'jsworker.capacity.waits' and tostring(Properties.resource) == 'pool'
-| summarize waits = sum(Sum)
+| summarize waits = sum(Sum) by quarter = bin_at(TimeGenerated, 15m, now())
 | where waits > 0
+| summarize quarters = count()
+| where quarters >= 3
 '''
   }
 ]
@@ -155,9 +152,9 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             timeAggregation: 'Count'
             operator: 'GreaterThan'
             threshold: 0
-            failingPeriods: {
-              numberOfEvaluationPeriods: rule.periods
-              minFailingPeriodsToAlert: rule.periods
+            failingPeriods: { // several would need a column of times in what a query finds
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
             }
           }
         ]

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from worker import AsyncClient, BatchError, Client, ClientSettings, Job, SettingsError
-from worker.faults import BlobTooLarge
+from worker import (
+    AsyncClient,
+    BatchError,
+    BlobMissing,
+    BlobTooLarge,
+    Client,
+    ClientSettings,
+    Job,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +61,8 @@ def test_without_asyncio_it_is_the_same(settings: ClientSettings, batch: str, tm
     cases = tmp_path / "cases.yaml"
     cases.write_text("version: 1\ncases: [{name: answers, expect: {stdout: '42'}}]\n")
     with Client(settings) as client:
-        submitted = client.submit_programs(sorted(tmp_path.glob("*.js")), batch=batch, cases=cases)
+        paths = sorted(str(path) for path in tmp_path.glob("*.js"))
+        submitted = client.submit_programs(paths, batch=batch, cases=str(cases))
         assert (submitted.name, submitted.ids()) == (batch, ["right", "wrong"])
         *_, last = submitted.watch()
         assert last.verdicts == {"accepted": 1, "wrong_answer": 1}
@@ -83,6 +92,8 @@ def test_what_a_result_has_in_a_blob_is_read(settings: ClientSettings, batch: st
         assert client.read(result.stdout.blob) == b"x" * 400_000 + b"\n"
         with pytest.raises(BlobTooLarge):
             client.read(result.stdout.blob, limit=1000)
+        with pytest.raises(BlobMissing):
+            client.read(f"results/{batch}/absent")
 
 
 async def test_a_job_that_waits_has_no_result_and_can_be_cancelled(
@@ -93,7 +104,7 @@ async def test_a_job_that_waits_has_no_result_and_can_be_cancelled(
         submitted = await client.submit([{"version": 1, "id": "later", "code": {"inline": "1"}}], batch=batch)
         assert await submitted.result("later") is None
         assert [result async for result in submitted.results()] == []
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=rf"'{batch}' .* 0\.5 s: 0 of its 1 jobs have a result"):
             await submitted.wait(timeout=0.5)
         assert await submitted.cancel() == ["later"]
     with services.received("jobs"):

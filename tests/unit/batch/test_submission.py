@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worker.batch import BatchError
 from worker.names import NAME, check_blob
 from worker.students import job_id
-from worker.submission import manifest, programs
+from worker.submission import documents, manifest, programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +129,10 @@ def test_invalid_jobs_with_an_id_can_be_kept_for_the_worker_to_reject(tmp_path: 
 def test_a_manifest_without_jobs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="no jobs"):
         manifest(write(tmp_path, ""))
+
+
+def test_what_is_no_job_at_all_is_told_with_its_place() -> None:
+    strays: list[Any] = [JOB, 7, "x", ["id", "b"]]
+    with pytest.raises(BatchError) as caught:
+        documents(strays, "hw1")
+    assert re.findall(r"job (\d): a job is a JSON object", str(caught.value)) == ["2", "3", "4"]

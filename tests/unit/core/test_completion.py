@@ -21,9 +21,10 @@ from worker.completion import (
     Completions,
     complete,
     is_complete,
+    put_on_record,
     read_completion,
 )
-from worker.faults import InfrastructureFault
+from worker.faults import ConfigurationFault, InfrastructureFault
 from worker.outbox import Outbox
 from worker.progress import Progress
 from worker.result import Producer, Result
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 FOLDER = Folder("results", "hw1")
 RECORD = "results/hw1/_batch/complete.json"
 GONE = InfrastructureFault("gone")
+REFUSED = ConfigurationFault("refused", "give it the role")
 
 
 class Fleet:
@@ -303,3 +305,17 @@ async def test_the_record_is_read_as_it_was_written() -> None:
     await fleet.worker().commit("a")
     await complete(fleet.blobs, FOLDER)
     assert await read_completion(fleet.blobs, FOLDER) == fleet.record
+
+
+async def test_who_may_only_read_leaves_the_record_to_the_workers() -> None:
+    fleet, calls = Fleet(), Calls()
+    await fleet.submit("a")
+    await fleet.worker().commit("a")
+    calls.fail("create", REFUSED, GONE)
+    reader = FakeBlobs(fleet.account, calls)
+    await put_on_record(reader, FOLDER)
+    assert fleet.record is None
+    with pytest.raises(InfrastructureFault):
+        await put_on_record(reader, FOLDER)
+    await put_on_record(reader, FOLDER)
+    assert fleet.record

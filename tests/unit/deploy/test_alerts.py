@@ -56,6 +56,27 @@ def test_queries_ask_for_those_metrics_of_the_queues_that_azure_exports_to_logs(
     assert asked <= exported  # not the counts of messages, which are only there for metric alerts
 
 
+def test_an_alert_is_decided_by_one_look_at_its_window() -> None:
+    """Several looks count only rows that have a time, which the sums of these queries have not."""
+    for rule in [one.config for one in deployed("modules/alerts").resources() if one.symbol == "logAlerts"]:
+        (criterion,) = rule["properties"]["criteria"]["allOf"]
+        assert criterion["failingPeriods"] == {"numberOfEvaluationPeriods": 1, "minFailingPeriodsToAlert": 1}
+        assert rule["properties"]["windowSize"] in {"PT15M", "PT45M", "PT1H"}, rule["name"]
+
+
+def test_a_pool_is_full_when_jobs_waited_in_each_quarter_of_the_window() -> None:
+    (rule,) = [
+        one.config["properties"]
+        for one in deployed("modules/alerts").resources()
+        if one.symbol == "logAlerts" and one.config["name"] == "pool-full"
+    ]
+    query = rule["criteria"]["allOf"][0]["query"]
+    ((minutes, quarters),) = re.findall(
+        r"bin_at\(TimeGenerated, (\d+)m, now\(\)\).*quarters >= (\d+)", query, re.DOTALL
+    )
+    assert f"PT{int(minutes) * int(quarters)}M" == rule["windowSize"] == "PT45M"
+
+
 def test_each_queue_has_an_alert_of_its_own_for_dead_letters() -> None:
     (alert,) = [one.config for one in deployed("modules/alerts").resources() if one.symbol == "deadLetters"]
     (criterion,) = alert["properties"]["criteria"]["allOf"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from worker.doctor.entities import Entity, entities_of
 from worker.doctor.namespace import Namespace, namespace_of
+from worker.faults import ConfigurationFault
 from worker.settings import WorkerSettings
 
 
@@ -35,6 +38,12 @@ def test_all_that_the_settings_name_is_there_once() -> None:
         ("the queue 'done'", "events", False, True),
         ("the queue 'others'", "events", False, True),
     ]
+
+
+def test_a_connection_string_without_an_endpoint_leads_nowhere() -> None:
+    for text in ("rubbish", "SharedAccessKeyName=a;SharedAccessKey=b", "Endpoint=sb://:5671/"):
+        with pytest.raises(ConfigurationFault, match="names no endpoint"):
+            namespace_of(settings(servicebus_connection_string=text))
 
 
 def test_the_port_is_the_one_that_the_sdk_takes() -> None:

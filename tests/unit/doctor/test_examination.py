@@ -11,7 +11,7 @@ from worker.doctor.context import Context
 from worker.doctor.examination import examine
 from worker.doctor.finding import Finding
 from worker.faults import ConfigurationFault, InfrastructureFault
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, unusable
 
 
 async def container(_context: Context) -> list[Finding]:
@@ -41,6 +41,10 @@ async def refused(_context: Context) -> list[Finding]:
 
 async def unreachable(_context: Context) -> list[Finding]:
     raise InfrastructureFault("out of reach")
+
+
+async def misread(_context: Context) -> list[Finding]:
+    raise unusable("QUEUE", "is none")
 
 
 async def defective(_context: Context) -> list[Finding]:
@@ -97,6 +101,13 @@ async def test_a_check_that_breaks_hides_nothing_else(context: Context) -> None:
     (broken, other) = await examine(context, (Check(defective, "pool"), Check(lease, "pool")))
     assert (broken.status, broken.message) == ("failed", "the check broke: KeyError: 'name'")
     assert other.status == "ok"
+
+
+async def test_a_setting_that_turns_out_to_be_unusable_is_no_bug_of_ours(context: Context) -> None:
+    (finding,) = await examine(context, (Check(misread, "service-bus"),))
+    assert (finding.status, finding.message) == ("failed", "JSWORKER_QUEUE: is none")
+    assert finding.remedy
+    assert "bug" not in finding.remedy
 
 
 async def test_each_check_is_told_as_it_begins_and_none_that_is_not_made(context: Context) -> None:
