@@ -17,7 +17,7 @@ CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
 MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
 LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
-_OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_OF_THE_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class AnswerTooLarge(httpx.TransportError):
@@ -52,19 +52,23 @@ def request_of(method: str, url: str, headers: dict[str, str], timeout: float, *
 async def whole(answer: httpx.Response) -> httpx.Response:
     """The answer with its body, of which no more is taken than shows that it is too large.
 
+    Nothing packed was asked for, and nothing is unpacked: a thousand bytes may stand for a gigabyte.
+
     Raises:
-        AnswerTooLarge: it has more than ``MOST_BYTES``, packed or not.
-        httpx.HTTPError: it did not come whole.
+        AnswerTooLarge: it has more than ``MOST_BYTES``.
+        httpx.HTTPError: it did not come whole, or is packed.
     """
     body = bytearray()
     try:
-        async for piece in answer.aiter_bytes():
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise httpx.DecodingError("it is packed", request=answer.request)
+        async for piece in answer.aiter_raw():
             body += piece
             if len(body) > MOST_BYTES:
                 raise AnswerTooLarge(f"it has more than {MOST_BYTES >> 20} MB", request=answer.request)
     finally:
         await answer.aclose()
-    headers = [item for item in answer.headers.multi_items() if item[0].lower() not in _OF_THE_BODY]
+    headers = [item for item in answer.headers.raw if item[0].lower() not in _OF_THE_BODY]
     return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
 
 

@@ -21,10 +21,11 @@ from worker.faults import (
     ExecutionLost,
     InfrastructureFault,
     SessionFileMissing,
+    SessionLost,
 )
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
-from worker.session_requests import READ_SECONDS, PoolCall, request_of, steadily, whole
+from worker.session_requests import READ_SECONDS, AnswerTooLarge, PoolCall, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ class SessionPool:
                 return await whole(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
+        except AnswerTooLarge as error:
+            raise SessionLost(f"the session pool's answer is not taken: {error}") from error
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error
         except TimeoutError as error:
