@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from worker.clock import now
+from worker.faults import SessionLost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -18,10 +19,6 @@ READ_SECONDS = 60.0
 MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
 LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
 _OF_THE_BODY = frozenset({b"content-length", b"transfer-encoding"})
-
-
-class AnswerTooLarge(httpx.TransportError):
-    """An answer has more than a session pool has to say."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ async def whole(answer: httpx.Response) -> httpx.Response:
     Nothing packed was asked for, and nothing is unpacked: a thousand bytes may stand for a gigabyte.
 
     Raises:
-        AnswerTooLarge: it has more than ``MOST_BYTES``.
+        SessionLost: it has more than ``MOST_BYTES``, which is the session's doing.
         httpx.HTTPError: it did not come whole, or is packed.
     """
     body = bytearray()
@@ -65,7 +62,7 @@ async def whole(answer: httpx.Response) -> httpx.Response:
         async for piece in answer.aiter_raw():
             body += piece
             if len(body) > MOST_BYTES:
-                raise AnswerTooLarge(f"it has more than {MOST_BYTES >> 20} MB", request=answer.request)
+                raise SessionLost(f"the session pool's answer has more than {MOST_BYTES >> 20} MB")
     finally:
         await answer.aclose()
     headers = [item for item in answer.headers.raw if item[0].lower() not in _OF_THE_BODY]

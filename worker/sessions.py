@@ -16,20 +16,14 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from worker.faults import (
-    CapacityFault,
-    ExecutionLost,
-    InfrastructureFault,
-    SessionFileMissing,
-    SessionLost,
-)
+from worker.faults import CapacityFault, ExecutionLost, InfrastructureFault, SessionFileMissing
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, sessions_of
-from worker.session_requests import READ_SECONDS, AnswerTooLarge, PoolCall, request_of, steadily, whole
+from worker.session_requests import PoolCall, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -54,7 +48,7 @@ class SessionPool:
         self,
         settings: WorkerSettings,
         tokens: Tokens,
-        transports: list[httpx.AsyncHTTPTransport],
+        transports: Sequence[httpx.AsyncBaseTransport],
         observer: Observer = SILENT,
     ) -> None:
         version = settings.pool_api_version
@@ -101,25 +95,29 @@ class SessionPool:
     async def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
         url = self._url(f"files/{quote(name, safe='')}/content", identifier)
-        with Call(self._observer, "pool", "download"):
+        call = PoolCall("download", permit, "GET", url)
+        with Call(self._observer, "pool", call.operation):
             try:
-                async with self._get(permit, url) as answer:
+                async with self._get(call) as answer:
                     if answer.status_code == httpx.codes.NOT_FOUND:
                         raise SessionFileMissing(name)
                     if answer.is_error:
-                        raise fault_of(answer, (await whole(answer)).content)
+                        raise fault_of(answer, answer.content)
                     async for chunk in steadily(answer.aiter_raw(1 << 16)):
                         yield chunk
             except (httpx.HTTPError, TimeoutError) as error:
                 raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
 
     @asynccontextmanager
-    async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
+    async def _get(self, call: PoolCall) -> AsyncIterator[httpx.Response]:
+        """The answer, without its body unless it tells of an error."""
         for fresh in (False, True):
-            headers = await self._headers(fresh=fresh)
-            request = request_of("GET", url, headers, READ_SECONDS)
-            answer = await self._transports[permit].handle_async_request(request)
-            answer.request = request
+            request = request_of(call.method, call.url, await self._headers(fresh=fresh), call.timeout)
+            async with asyncio.timeout(call.longest):
+                answer = await self._transports[call.permit].handle_async_request(request)
+                answer.request = request
+                if answer.is_error:
+                    answer = await whole(answer)
             try:
                 if fresh or answer.status_code != httpx.codes.UNAUTHORIZED:
                     yield answer
@@ -210,8 +208,6 @@ class SessionPool:
                 return await whole(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise InfrastructureFault(f"the session pool is out of reach: {error!r}") from error
-        except AnswerTooLarge as error:
-            raise SessionLost(f"the session pool's answer is not taken: {error}") from error
         except httpx.HTTPError as error:
             raise ExecutionLost(f"the session pool's answer never came: {error!r}") from error
         except TimeoutError as error:
