@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -405,6 +406,17 @@ async def test_a_file_that_does_not_come_whole_is_lost(
     server.plan(answer)
     with pytest.raises(ExecutionLost):
         [piece async for piece in pool.download(0, "s", "a")]
+
+
+async def test_files_that_are_left_halfway_keep_no_connection(
+    server: ScriptedPool, pool: SessionPool
+) -> None:
+    """A permit has four."""
+    server.plan(*[Answer(200, bytes(1 << 20))] * 5, Answer(200, b"whole"))
+    for _ in range(5):
+        async with aclosing(pool.download(0, "s", "a")) as pieces:
+            assert await anext(pieces)
+    assert [piece async for piece in pool.download(0, "s", "a")] == [b"whole"]
 
 
 async def test_a_download_that_is_refused_renews_its_token_once(server: ScriptedPool) -> None:
