@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
 MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
-LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
+LEAST_RATE = 16 << 10  # bytes a second, on the whole, of files
 _OF_THE_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 @dataclass(frozen=True)
 class PoolCall:
-    """A request; ``content`` makes the body, wrapped in ``properties`` or not."""
+    """A request; ``content`` makes the body, wrapped in ``properties`` or not; ``size`` is its files'."""
 
     operation: str
     permit: int
@@ -31,12 +31,13 @@ class PoolCall:
     url: str
     content: Callable[[bool], bytes] | None = None
     files: dict[str, Any] | None = None
+    size: int = 0
     timeout: float = READ_SECONDS
 
     @property
     def longest(self) -> float:
-        """Seconds until the answer must be whole, even if some of it comes all the time."""
-        return 2 * self.timeout
+        """Seconds until the answer must be whole, even if some of it comes all the time; files add theirs."""
+        return 2 * self.timeout + self.size / LEAST_RATE
 
 
 def request_of(method: str, url: str, headers: dict[str, str], timeout: float, **body: Any) -> httpx.Request:  # noqa: ANN401 - httpx's

@@ -90,7 +90,8 @@ class SessionPool:
     async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
         """Put a file into the session's data folder under a flat name."""
         files = {"file": (name, data, "application/octet-stream")}
-        await self._call(PoolCall("upload", permit, "POST", self._url("files", identifier), files=files))
+        url = self._url("files", identifier)
+        await self._call(PoolCall("upload", permit, "POST", url, files=files, size=len(data)))
 
     async def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""

@@ -27,14 +27,18 @@ class Trickle(httpx.AsyncByteStream):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Answers with what trickles, after a time."""
+    """Answers after a time, by default with what trickles."""
 
-    def __init__(self, status: int, seconds: float) -> None:
-        self._status, self._seconds = status, seconds
+    def __init__(self, status: int, seconds: float, stream: httpx.AsyncByteStream | None = None) -> None:
+        self._status, self._seconds, self._stream = status, seconds, stream or Trickle()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(self._seconds)
-        return httpx.Response(self._status, stream=Trickle(), request=request)
+        return httpx.Response(self._status, stream=self._stream, request=request)
+
+
+def pool_of(transport: Transport) -> SessionPool:
+    return SessionPool(settings(), Tokens(None, "t"), [transport])
 
 
 async def pieces(*timed: tuple[float, int]) -> AsyncGenerator[bytes]:
@@ -70,8 +74,16 @@ async def test_the_time_of_whoever_takes_the_pieces_does_not_count() -> None:
     ("status", "seconds"), [(200, 0), (400, 0), (401, 0), (404, 0), (500, 0), (200, READ_SECONDS * 1000)]
 )
 async def test_a_file_whose_answer_trickles_is_lost_after_a_bounded_time(status: int, seconds: float) -> None:
-    pool = SessionPool(settings(), Tokens(None, "t"), [Transport(status, seconds)])
+    pool = pool_of(Transport(status, seconds))
     begin = now()
     with pytest.raises(ExecutionLost):
         [piece async for piece in pool.download(0, "s", "a")]
     assert now() - begin < READ_SECONDS * 5
+
+
+async def test_a_large_file_has_the_time_that_it_takes_on_its_way() -> None:
+    size = LEAST_RATE * 300
+    pool = pool_of(Transport(200, 300, httpx.ByteStream(b"")))
+    await pool.upload(0, "s", "a", bytes(size))
+    with pytest.raises(ExecutionLost, match="never came whole in 120 s"):
+        await pool.upload(0, "s", "a", b"")
