@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import structlog
 
 from worker.clock import now
-from worker.faults import (
-    CapacityFault,
-    ConfigurationFault,
-    ExecutionLost,
-    SessionFileMissing,
-    SessionLost,
-)
+from worker.faults import CapacityFault, ConfigurationFault, SessionFileMissing, SessionLost
 from worker.observing import SILENT
 from worker.patience import with_patience
 
@@ -115,7 +109,8 @@ class Lease:
         """The first ``size`` bytes of a file of the session's data folder, in pieces.
 
         Raises:
-            ExecutionLost: it did not come whole, or has fewer bytes than it is said to have (``exact``).
+            ExecutionLost: it did not come whole.
+            SessionLost: it has fewer bytes than it is said to have (``exact``).
             SessionFileMissing: there is no such file.
         """
         left = size
@@ -130,7 +125,7 @@ class Lease:
                     if len(wanted) < len(piece):
                         return  # something in the session goes on writing to it
             if left and exact:
-                raise ExecutionLost(f"{size - left} bytes of the session's file {name} of {size} came")
+                raise SessionLost(f"{size - left} bytes of the session's file {name} of {size} came")
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -145,11 +140,11 @@ class Lease:
 
     @contextmanager
     def _in_flight(self) -> Iterator[None]:
-        """A call: it is abandoned unless the pool's answer comes, be it a refusal."""
+        """A call: it is abandoned unless the pool's answer comes, be it a refusal, or left halfway."""
         before, self.is_abandoned = self.is_abandoned, True
         try:
             yield
-        except (CapacityFault, ConfigurationFault, SessionLost, SessionFileMissing):
+        except (CapacityFault, ConfigurationFault, SessionLost, SessionFileMissing, GeneratorExit):
             self.is_abandoned = before
             raise
         self.is_abandoned = before

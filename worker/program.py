@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -112,8 +113,7 @@ def _check(ended: RunAnswer, run: Run, collect: Sequence[str], collect_bytes: in
     streams = max(ended.stdout.size, ended.stderr.size)
     if streams > run.bounds.output_bytes:
         raise SessionLost(f"a stream of {streams} bytes came where {run.bounds.output_bytes} were the most")
-    paths = [file.path for file in ended.files]
-    if len(set(paths)) != len(paths) or not set(paths) <= set(collect):
+    if not Counter(file.path for file in ended.files) <= Counter(collect):
         raise SessionLost("files came that were not asked for")
     if any(file.size > collect_bytes for file in ended.files):
         raise SessionLost(f"a file came that has more than {collect_bytes} bytes")

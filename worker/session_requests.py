@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from worker.clock import now
+from worker.faults import SessionLost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
 MOST_BYTES = 16 << 20  # four times what two streams and a value can have when all of it is escaped
-LEAST_RATE = 16 << 10  # bytes a second, on the whole, of what comes in pieces
+LEAST_RATE = 16 << 10  # bytes a second, on the whole, of files
 NOTHING_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -25,16 +25,12 @@ NOTHING_SENT = (
     httpx.ProxyError,
     httpx.InvalidURL,
 )
-_OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-
-
-class AnswerTooLarge(httpx.TransportError):
-    """An answer has more than a session pool has to say."""
+_OF_THE_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 @dataclass(frozen=True)
 class PoolCall:
-    """A request; ``content`` makes the body, wrapped in ``properties`` or not."""
+    """A request; ``content`` makes the body, wrapped in ``properties`` or not; ``size`` is its files'."""
 
     operation: str
     permit: int
@@ -42,12 +38,13 @@ class PoolCall:
     url: str
     content: Callable[[bool], bytes] | None = None
     files: dict[str, Any] | None = None
+    size: int = 0
     timeout: float = READ_SECONDS
 
     @property
     def longest(self) -> float:
-        """Seconds until the answer must be whole, even if some of it comes all the time."""
-        return 2 * self.timeout
+        """Seconds until the answer must be whole, even if some of it comes all the time; files add theirs."""
+        return 2 * self.timeout + self.size / LEAST_RATE
 
 
 def request_of(method: str, url: str, headers: dict[str, str], timeout: float, **body: Any) -> httpx.Request:  # noqa: ANN401 - httpx's
@@ -60,37 +57,24 @@ def request_of(method: str, url: str, headers: dict[str, str], timeout: float, *
 async def whole(answer: httpx.Response) -> httpx.Response:
     """The answer with its body, of which no more is taken than shows that it is too large.
 
+    Nothing packed was asked for, and nothing is unpacked: a thousand bytes may stand for a gigabyte.
+
     Raises:
-        AnswerTooLarge: it has more than ``MOST_BYTES``, packed or not.
-        httpx.HTTPError: it did not come whole, or packed in a way that nobody asked for.
+        SessionLost: it has more than ``MOST_BYTES``, which is the session's doing.
+        httpx.HTTPError: it did not come whole, or is packed.
     """
-    body, came = bytearray(), 0
+    body = bytearray()
     try:
-        unpacked = _unpacking(answer)
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise httpx.DecodingError("it is packed, which nobody asked for", request=answer.request)
         async for piece in answer.aiter_raw():
-            came += len(piece)
-            body += unpacked(piece, MOST_BYTES + 1 - len(body))
-            if max(came, len(body)) > MOST_BYTES:
-                raise AnswerTooLarge(f"it has more than {MOST_BYTES >> 20} MB", request=answer.request)
-    except zlib.error as error:
-        raise httpx.DecodingError(str(error), request=answer.request) from error
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise SessionLost(f"the session pool's answer has more than {MOST_BYTES >> 20} MB")
     finally:
         await answer.aclose()
-    headers = [item for item in answer.headers.multi_items() if item[0].lower() not in _OF_THE_BODY]
+    headers = [item for item in answer.headers.raw if item[0].lower() not in _OF_THE_BODY]
     return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
-
-
-def _unpacking(answer: httpx.Response) -> Callable[[bytes, int], bytes]:
-    """What unpacks the pieces of an answer, to no more than a number of bytes each.
-
-    httpx would unpack a piece whatever comes of it, a thousand times its size and, packed again, a million.
-    """
-    packing = answer.headers.get("content-encoding", "identity").strip().lower()
-    if packing == "identity":
-        return lambda piece, _: piece
-    if packing == "gzip":
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
-    raise httpx.DecodingError(f"it is packed by {packing!r:.40}", request=answer.request)
 
 
 async def steadily(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

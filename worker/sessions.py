@@ -19,11 +19,11 @@ import httpx
 from worker.faults import CapacityFault, ExecutionLost, InfrastructureFault, SessionFileMissing
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, is_about_shape, sessions_of
-from worker.session_requests import NOTHING_SENT, READ_SECONDS, PoolCall, request_of, steadily, whole
+from worker.session_requests import NOTHING_SENT, PoolCall, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -51,7 +51,7 @@ class SessionPool:
         self,
         settings: WorkerSettings,
         tokens: Tokens,
-        transports: list[httpx.AsyncHTTPTransport],
+        transports: Sequence[httpx.AsyncBaseTransport],
         observer: Observer = SILENT,
     ) -> None:
         self._endpoint, self._version = settings.pool_endpoint, (version := settings.pool_api_version)
@@ -88,31 +88,35 @@ class SessionPool:
     async def upload(self, permit: int, identifier: str, name: str, data: bytes) -> None:
         """Put a file into the session's data folder under a flat name."""
         files = {"file": (name, data, "application/octet-stream")}
-        await self._call(PoolCall("upload", permit, "POST", self._url("files", identifier), files=files))
+        url = self._url("files", identifier)
+        await self._call(PoolCall("upload", permit, "POST", url, files=files, size=len(data)))
 
     async def download(self, permit: int, identifier: str, name: str) -> AsyncGenerator[bytes]:
         """The content of a file of the data folder, in pieces; raises ``SessionFileMissing``."""
         url = self._url(f"files/{quote(name, safe='')}/content", identifier)
-        with Call(self._observer, "pool", "download"):
+        call = PoolCall("download", permit, "GET", url)
+        with Call(self._observer, "pool", call.operation):
             try:
-                async with self._get(permit, url) as answer:
+                async with self._get(call) as answer:
                     if answer.status_code == httpx.codes.NOT_FOUND:
                         raise SessionFileMissing(name)
                     if not answer.is_success:
-                        raise fault_of(answer, (await whole(answer)).content)
+                        raise fault_of(answer, answer.content)
                     async for chunk in steadily(answer.aiter_raw(1 << 16)):
                         yield chunk
             except (httpx.HTTPError, TimeoutError) as error:
                 raise ExecutionLost(f"the session's file {name} did not come: {error!r}") from error
 
     @asynccontextmanager
-    async def _get(self, permit: int, url: str) -> AsyncIterator[httpx.Response]:
+    async def _get(self, call: PoolCall) -> AsyncIterator[httpx.Response]:
+        """The answer, without its body unless it tells of an error."""
         for fresh in (False, True):
-            headers = await self._headers(fresh=fresh)
-            request = request_of("GET", url, headers, READ_SECONDS)
-            async with asyncio.timeout(2 * READ_SECONDS):
-                answer = await self._transports[permit].handle_async_request(request)
-            answer.request = request
+            request = request_of(call.method, call.url, await self._headers(fresh=fresh), call.timeout)
+            async with asyncio.timeout(call.longest):
+                answer = await self._transports[call.permit].handle_async_request(request)
+                answer.request = request
+                if not answer.is_success:
+                    answer = await whole(answer)
             try:
                 if fresh or answer.status_code != httpx.codes.UNAUTHORIZED:
                     yield answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from worker.faults import CapacityFault, InfrastructureFault, SessionFileMissing
@@ -10,7 +11,7 @@ from worker.patience import with_patience
 from worker.result import CollectedFile, Stream, attempt_blob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from worker.job import Job
     from worker.lease import Lease
@@ -92,7 +93,7 @@ class Stored:
         await self._put(blob, _noting(pieces, head, self._inline))
         return Stream(text=head.decode("utf-8", "replace"), bytes=captured.size, truncated=True, blob=blob)
 
-    async def _file(self, index: int, path: str, data: bytes | AsyncIterator[bytes]) -> None:
+    async def _file(self, index: int, path: str, data: bytes | AsyncGenerator[bytes]) -> None:
         name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path)[-100:].rstrip(
             "."
         )
@@ -108,9 +109,13 @@ class Stored:
             size = len(data) if isinstance(data, bytes) else count.bytes
             self.files.append(CollectedFile(path=path, blob=blob, bytes=size))
 
-    async def _put(self, blob: str, data: bytes | AsyncIterator[bytes]) -> None:
+    async def _put(self, blob: str, data: bytes | AsyncGenerator[bytes]) -> None:
         """While the store is out of reach, what is in memory waits; what streams in can be put only once."""
-        faults = (CapacityFault, InfrastructureFault) if isinstance(data, bytes) else ()
+        if not isinstance(data, bytes):
+            async with aclosing(data):
+                await self._blobs.put(blob, data, content_type=BYTES)
+            return
+        faults = (CapacityFault, InfrastructureFault)
         await with_patience(lambda: self._blobs.put(blob, data, content_type=BYTES), self._patience, *faults)
 
     def _blob(self, name: str) -> str:
@@ -127,21 +132,23 @@ class _Count:
     def __init__(self, most: int) -> None:
         self.bytes, self._most = 0, most
 
-    async def of(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def of(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         """Pass the pieces on; raises ``_TooBig`` when they are too many."""
-        async for piece in pieces:
-            self.bytes += len(piece)
-            if self.bytes > self._most:
-                raise _TooBig
-            yield piece
+        async with aclosing(pieces):
+            async for piece in pieces:
+                self.bytes += len(piece)
+                if self.bytes > self._most:
+                    raise _TooBig
+                yield piece
 
 
 def _streams(ran: Ran) -> tuple[tuple[str, Captured], ...]:
     return (("stdout", ran.stdout), ("stderr", ran.stderr))
 
 
-async def _noting(pieces: AsyncIterator[bytes], head: bytearray, limit: int) -> AsyncIterator[bytes]:
+async def _noting(pieces: AsyncGenerator[bytes], head: bytearray, limit: int) -> AsyncGenerator[bytes]:
     """Pass the pieces on and keep the first bytes of them."""
-    async for piece in pieces:
-        head += piece[: limit - len(head)]
-        yield piece
+    async with aclosing(pieces):
+        async for piece in pieces:
+            head += piece[: limit - len(head)]
+            yield piece

@@ -11,7 +11,7 @@ import httpx
 
 from worker.doctor.environment import pool_command
 from worker.doctor.roles import POOL_ROLE, grant, pool_scope
-from worker.faults import ConfigurationFault, InfrastructureFault, ServiceFault
+from worker.faults import ConfigurationFault, InfrastructureFault, ServiceFault, SessionLost
 from worker.session_answers import fault_of, is_about_shape
 from worker.session_requests import whole
 from worker.tokens import SCOPE, Tokens
@@ -130,6 +130,8 @@ class PoolWire:
             raise InfrastructureFault(
                 f"the session pool did not answer {method} {path} within {seconds:g} s"
             ) from error
+        except SessionLost as error:
+            raise InfrastructureFault(f"{error}, to {method} {path}") from error
         except httpx.HTTPError as error:
             raise InfrastructureFault(
                 f"the session pool's answer to {method} {path} never came, or came damaged: "

@@ -262,3 +262,27 @@ async def test_an_answer_with_more_than_was_asked_for_is_not_believed(
 async def test_an_answer_in_the_session_that_no_program_can_have_is_not_fetched(world: World) -> None:
     calls = await not_believed(world, {"stored": True, "claims_size": 20_000_000})
     assert "download" not in calls.made
+
+
+async def test_a_file_that_is_asked_for_twice_comes_twice(world: World) -> None:
+    result = await result_of(world, {"files": {"a.txt": "x"}}, collect=["a.txt", "a.txt"])
+    assert [(file.path, file.bytes) for file in result.files] == [("a.txt", 1)] * 2
+
+
+async def test_no_session_counts_as_in_use_for_a_file_that_was_left_halfway(world: World) -> None:
+    world.send(job("j1", {}, mode="cell", files=[{"path": "a", "inline": "x" * 10_000}], collect=["a"]))
+    process = world.process(max_collect_bytes=9)
+    await process.process_one()
+    assert process.permits.in_use == 0
+    await asyncio.sleep(5)
+    assert process.calls.made.count("release") == 1
+
+
+async def test_what_is_shorter_than_was_said_is_no_sign_of_an_outage(world: World) -> None:
+    process = world.process()
+    for number in range(5):
+        program = {"stdout": "text", "spill": True, "shrunk": 1}
+        world.send(job(f"j{number}", program))
+        assert isinstance(await process.process_one(), Retry)
+    assert process.services.breaker.is_closed
+    await process.drain()
