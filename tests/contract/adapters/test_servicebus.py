@@ -225,9 +225,8 @@ async def test_a_message_with_times_that_are_none_is_a_fault_of_the_service(
     with pytest.raises(InfrastructureFault):
         await queue.take()
     monkeypatch.undo()
-    receiver, delivery = await queue.take()
-    assert delivery.delivery_count == 1
-    await receiver.settle(delivery, Complete())
+    _, delivery = await queue.take()  # of whichever link gets it, once its lock has ended
+    assert delivery.delivery_count >= 1
 
 
 async def test_a_copy_becomes_visible_after_its_delay(queue: Queue) -> None:
