@@ -129,7 +129,10 @@ function send(text) {
     clearTimeout(patience);
     kernel.done();
     clean();
-    for (const fd of uploads.values()) fs.closeSync(fd);
+    for (const [name, fd] of uploads) {
+      fs.closeSync(fd);
+      remove(path.join(root, name));
+    }
     uploads.clear();
   };
   // A stdout that nobody drains never calls back.

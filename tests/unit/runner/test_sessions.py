@@ -332,3 +332,11 @@ def test_an_answer_that_there_is_no_room_for_is_the_programs_failure(
     runs = kernel.run(program, frame_chars=1000).runs
     assert [run.ended_by for run in runs] == ["spawn_failed"] * 2
     assert "EFBIG" in str(runs[0].error)
+
+
+def test_uploads_do_not_stay_in_the_session(kernel: Kernel) -> None:
+    (kernel.data / "u-input").write_text("typed")
+    code = b"process.stdin.pipe(process.stdout)"
+    answer = kernel.run(Program(code, (replace(QUICK, stdin=Uploaded("u-input")),)))
+    assert answer.runs[0].stdout.inline == b"typed"
+    until(lambda: not (kernel.data / "u-input").exists())
