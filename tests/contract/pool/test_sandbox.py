@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 from typing import Any
@@ -18,6 +19,8 @@ from worker.local.pool.warm import end
 
 CHILD = """const run = (code, options) => require('child_process').spawnSync(
   process.execPath, ['-e', code], { encoding: 'utf8', ...options });"""
+INSPECTED = """$$.async(); require('net').connect(9229)
+  .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
 BOMB = """$$.async();
 const child = `const { spawn } = require('child_process');
   const idle = ['-e', 'setInterval(() => {}, 1e6)'];
@@ -110,9 +113,17 @@ async def test_its_children_cannot_kill_stop_or_debug_the_kernel(service: Servic
     )
     result = await service.execute(code, timeoutInSeconds=60)
     assert result["executionResult"] == "true", result
-    closed = """$$.async(); require('net').connect(9229)
-      .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
-    assert (await service.execute(closed))["executionResult"] == "'ECONNREFUSED'"
+    assert (await service.execute(INSPECTED))["executionResult"] == "'ECONNREFUSED'"
+
+
+async def test_the_kernel_opens_no_inspector_whoever_sends_the_signal_for_it(service: Service) -> None:
+    others = descendants(os.getpid())
+    await service.execute("1")
+    [kernel] = [pid for pid, _ in descendants(os.getpid()) - others if _is_kernel(pid)]
+    os.kill(kernel, signal.SIGUSR1)
+    waits = "$$.async(); setTimeout(() => $$.done(), 300)"
+    await service.execute(waits)
+    assert (await service.execute(INSPECTED))["executionResult"] == "'ECONNREFUSED'"
 
 
 async def test_its_children_do_not_hold_the_kernels_channel_to_the_pool(start_pool: StartPool) -> None:
