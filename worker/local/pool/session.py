@@ -128,11 +128,13 @@ class Launcher:
         Raises:
             StartError: it did not come up.
         """
-        ours, theirs = socket.socketpair()
         uid = self._uids.take() if self._uids is not None else None
-        _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
-        process = await asyncio.wrap_future(self._thread.submit(self._launch, theirs, uid))
-        session = Session(kernel, process, uid, self._uids)
+        try:
+            session = await self._begin(uid)
+        except OSError as error:
+            if self._uids is not None and uid is not None:
+                self._uids.give_back(uid)
+            raise StartError(f"a session could not be started: {error}") from error
         await self._adopt(session)
         return session
 
@@ -141,6 +143,16 @@ class Launcher:
         self._thread.shutdown()
         if self._uids is not None:
             self._uids.close()
+
+    async def _begin(self, uid: int | None) -> Session:
+        ours, theirs = socket.socketpair()
+        _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
+        try:
+            process = await asyncio.wrap_future(self._thread.submit(self._launch, theirs, uid))
+        except OSError:
+            kernel.close(ABORTED)
+            raise
+        return Session(kernel, process, uid, self._uids)
 
     def _launch(self, channel: socket.socket, uid: int | None) -> SessionProcess:
         with channel:
