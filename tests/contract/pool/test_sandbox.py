@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ CHILD = """const run = (code, options) => require('child_process').spawnSync(
   process.execPath, ['-e', code], { encoding: 'utf8', ...options });"""
 INSPECTED = """$$.async(); require('net').connect(9229)
   .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
+CUT_OFF = """process.removeAllListeners(); process.on('uncaughtException', () => {});
+  process.disconnect();"""
 BOMB = """$$.async();
 const child = `const { spawn } = require('child_process');
   const idle = ['-e', 'setInterval(() => {}, 1e6)'];
@@ -189,6 +192,17 @@ async def test_a_session_above_its_memory_bound_is_ended_and_no_other_notices(st
     result = await service.execute(hog, timeoutInSeconds=60)
     assert (result["status"], result["stderr"]) == ("Failed", "Kernel restarted")
     assert (await service.execute("kept", identifier="neighbour"))["executionResult"] == "1"
+
+
+@pytest.mark.parametrize("prelude", ["", CUT_OFF], ids=["idle", "cut_off"])
+async def test_a_session_that_takes_memory_once_nothing_runs_in_it_is_ended(
+    start_pool: StartPool, prelude: str
+) -> None:
+    others = descendants(os.getpid())
+    service = await start_pool(limits=Limits(memory_bytes=300 * MEGABYTE))
+    hog = "var held = []; const hog = () => { while (held.length < 25) held.push(Buffer.alloc(2e7, 1)); }; "
+    await service.execute(f"{hog} setTimeout(hog, 300); setInterval(() => {{}}, 1e6); {prelude}")
+    assert await asyncio.to_thread(all_end, descendants(os.getpid()) - others)
 
 
 async def test_the_memory_of_children_counts(start_pool: StartPool) -> None:

@@ -43,6 +43,7 @@ class Session:
         self._kernel, self._process = kernel, process
         self._uid, self._uids = uid, uids
         self._turn = asyncio.Lock()
+        self._killed = False
         self.guid = str(uuid.uuid4())
 
     @property
@@ -96,11 +97,12 @@ class Session:
         return None
 
     def memory_bytes(self) -> int:
-        """Return the memory that the session's processes take now."""
-        return self._process.memory_bytes()
+        """Return the memory that the session's processes take now; 0 once they are killed."""
+        return 0 if self._killed else self._process.memory_bytes()
 
     def kill(self, reason: str) -> None:
         """Kill every process of the session; an execution under way ends with the reason."""
+        self._killed = True
         self._kernel.close(reason)
         self._process.kill()
 
