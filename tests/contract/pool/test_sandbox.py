@@ -192,6 +192,16 @@ async def test_the_memory_of_children_counts(start_pool: StartPool) -> None:
     assert (await service.execute(hog, timeoutInSeconds=60))["stderr"] == "Kernel restarted"
 
 
+async def test_the_names_of_files_count_as_memory(start_pool: StartPool) -> None:
+    service = await start_pool(limits=Limits(memory_bytes=120 * MEGABYTE))
+    links = """fs.writeFileSync('/tmp/a', '');
+      for (let n = 0; n < 120000; n++) { fs.linkSync('/tmp/a', '/tmp/l' + n); AFTER } 'made'"""
+    removed = links.replace("AFTER", "fs.unlinkSync('/tmp/l' + n)")
+    assert (await service.execute(removed))["executionResult"] == "'made'"
+    kept = links.replace("AFTER", "") + "; while (true);"
+    assert (await service.execute(kept, timeoutInSeconds=20))["stderr"] == "Kernel restarted"
+
+
 async def test_one_process_cannot_map_more_than_its_heap_bound(start_pool: StartPool) -> None:
     service = await start_pool(limits=Limits(heap_bytes_per_process=512 * MEGABYTE))
     result = await service.execute("Buffer.alloc(1e9).length")

@@ -15,6 +15,7 @@ from worker.local.pool.shelf import shelved
 SESSION_ID = 1000
 NODE = "/usr/bin/node"
 DATA = "/mnt/data"
+TMP = "/tmp"  # noqa: S108 - the session's own
 DEVICES = ("null", "zero", "urandom", "random")
 STREAMS = {
     "fd": "/proc/self/fd",
@@ -166,7 +167,7 @@ class Bubblewrap:
             command += ["--info-fd", str(info), "--seccomp", str(rules)]
             for name, fd in etc.items():
                 command += ["--perms", "0444", "--file", str(fd), f"/etc/{name}"]
-            for name, value in environment(number, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
+            for name, value in environment(number, home=TMP, data=DATA).items():
                 command += ["--setenv", name, value]
             popen = start([*command, *self._after], fds=fds, env={"PATH": os.defpath}, cwd="/")
             kept.pop_all()
@@ -191,7 +192,7 @@ class Bubblewrap:
             files += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
         for name, target in STREAMS.items():
             files += ["--symlink", target, f"/dev/{name}"]
-        files += ["--perms", "1777", "--size", str(self._limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - as above
+        files += ["--perms", "1777", "--size", str(self._limits.tmp_bytes), "--tmpfs", TMP]
         files += ["--size", str(self._limits.data_bytes), "--tmpfs", DATA, "--proc", "/proc"]
         before = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", *user, *life, *files]
         return before, ["--remount-ro", "/", "--chdir", DATA, "--", NODE, "--eval", source]
