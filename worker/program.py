@@ -20,6 +20,7 @@ from worker.runner import (
     parse_frame,
     parse_stored,
 )
+from worker.runner.script import file_prefix
 from worker.settings import PLATFORM_RUN_SECONDS
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ async def run_program(
         ExecutionLost: no answer came, or a damaged one: the program may have run.
         ServiceFault: it has not.
     """
-    nonce, upload = secrets.token_hex(12), _Uploads(lease)
+    nonce = secrets.token_hex(12)
+    upload = _Uploads(lease, file_prefix(nonce))
     wanted = await _wanted(program, runs, upload, collect_bytes)
     script = build_script(wanted, nonce=nonce, frame_chars=lease.stream_chars - _MARGIN_CHARS)
     execution = await lease.execute(script, sum(map(_seconds, runs)) + STARTUP_SECONDS)
@@ -153,11 +155,12 @@ async def _spec(program: Executable, run: Run, upload: _Uploads) -> RunSpec:
 class _Uploads:
     """Small contents go along in the script; what no longer fits is uploaded first.
 
-    Anew for each execution: programs of the one before could have changed what lies in the session.
+    Anew for each execution, under names that programs of the one before could not foresee: they could have
+    changed what lies in the session, and put a folder where the next upload goes. The runner removes them.
     """
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease, self._left = lease, INLINE_BYTES
+    def __init__(self, lease: Lease, prefix: str) -> None:
+        self._lease, self._prefix, self._left = lease, prefix, INLINE_BYTES
         self._uploaded: dict[bytes, Uploaded] = {}
 
     async def source(self, data: bytes) -> Source:
@@ -165,7 +168,7 @@ class _Uploads:
             self._left -= len(data)
             return data
         if data not in self._uploaded:
-            name = f"jsw-input-{len(self._uploaded) + 1}"
+            name = f"{self._prefix}-input-{len(self._uploaded) + 1}"
             await self._lease.upload(name, data)
             self._uploaded[data] = Uploaded(name)
         return self._uploaded[data]

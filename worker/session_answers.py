@@ -124,8 +124,10 @@ def fault_of(answer: httpx.Response, body: bytes) -> Exception:
     is_full = status == httpx.codes.NOT_FOUND and method == "POST" and not _NAMED.search(text)
     if status == httpx.codes.TOO_MANY_REQUESTS or is_full or "allocating pod" in text:
         return CapacityFault(f"the session pool is full ({said})", _number(answer.headers.get("Retry-After")))
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.BAD_REQUEST:
-        return InfrastructureFault(f"the session pool failed ({said})")  # a redirection is another's answer
+    # A redirection is another's answer; a session without room was filled by its programs.
+    is_failure = status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.BAD_REQUEST
+    if is_failure and status != httpx.codes.INSUFFICIENT_STORAGE:
+        return InfrastructureFault(f"the session pool failed ({said})")
     return SessionLost(f"the session pool refused {method} {path.rpartition('/')[2]} ({said})")
 
 

@@ -48,7 +48,7 @@ function keep({ fd, ...file }, name) {
     spare -= file.size;
     return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
   }
-  const target = fs.openSync(path.join(root, name), "wx");
+  const target = fs.openSync(vacant(name), "wx");
   for (let at = 0; at < file.size; at += COPY_BYTES) {
     fs.writeFileSync(target, slice(fd, at, Math.min(COPY_BYTES, file.size - at)));
   }
@@ -56,12 +56,22 @@ function keep({ fd, ...file }, name) {
   return { ...file, name };
 }
 
-// What a program leaves behind may resist (folders without permissions, names that are no text, paths too long);
-// that is no reason to fail its run, and links are not followed.
+// A run learns these names from the files of the runs before it, and may have put a folder, a link or a pipe there.
+function vacant(name) {
+  const target = path.join(root, name);
+  remove(target);
+  return target;
+}
+
 function clean() {
   const folder = litter;
   litter = null;
-  if (folder === null) return;
+  if (folder !== null) remove(folder);
+}
+
+// What a program leaves behind may resist (folders without permissions, names that are no text, paths too long);
+// that is no reason to fail its run, and links are not followed.
+function remove(folder) {
   for (const attempt of [() => {}, () => unlock(Buffer.from(folder))]) {
     try {
       attempt();

@@ -50,7 +50,7 @@ async function execute(run, index) {
     const ended = await supervise(run, place);
     return { ...ended, ...harvest(run, place, index, opened) };
   } catch (error) {
-    return { ended_by: "spawn_failed", error: error.message, stdout: none, stderr: none };
+    return failed(error);
   } finally {
     opened.forEach(fs.closeSync);
   }
@@ -105,9 +105,16 @@ function answer(result) {
   if (frame(text).length <= spec.frame_chars) return text;
   clean();
   const name = spec.prefix + "-answer";
-  fs.writeFileSync(path.join(root, name), text);
+  try {
+    fs.writeFileSync(vacant(name), text, { flag: "wx" });
+  } catch (error) {
+    return ascii({ ...result, runs: result.runs.map(() => failed(error)) });
+  }
   return ascii({ name, size: text.length, crc: crc(text) });
 }
+
+// Of a run that filled the session's room as well: to send it anew would do no better.
+const failed = (error) => ({ ended_by: "spawn_failed", error: error.message, stdout: none, stderr: none });
 
 const failure = (error) => ascii({ error: String(error && error.message).slice(0, 200) });
 const frame = (text) => `\n<jsw:${spec.nonce}:${text.length}:${crc(text)}>${text}</jsw:${spec.nonce}>\n`;
@@ -122,7 +129,10 @@ function send(text) {
     clearTimeout(patience);
     kernel.done();
     clean();
-    for (const fd of uploads.values()) fs.closeSync(fd);
+    for (const [name, fd] of uploads) {
+      fs.closeSync(fd);
+      remove(path.join(root, name));
+    }
     uploads.clear();
   };
   // A stdout that nobody drains never calls back.

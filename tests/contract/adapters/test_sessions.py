@@ -244,7 +244,7 @@ async def test_a_refusal_says_what_to_do(
         await pool.execute(0, "s", "x", 10)
 
 
-@pytest.mark.parametrize("status", [400, 404, 409, 413, 415])
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 507])
 async def test_another_refusal_is_lost_and_not_capacity(
     server: ScriptedPool, pool: SessionPool, status: int
 ) -> None:

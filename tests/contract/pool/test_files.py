@@ -59,6 +59,24 @@ async def test_a_planted_link_leads_nowhere(service: Service) -> None:
     assert found["executionResult"] == "[ 'mine', true ]"
 
 
+async def test_a_file_of_any_time_and_name_is_listed(service: Service) -> None:
+    code = """fs.writeFileSync('far', ''); fs.utimesSync('far', 1e12, 1e12);
+      fs.writeFileSync(Buffer.from([0xff, 0x0a]), '')"""
+    await service.execute(code)
+    status, listed = await service.call("GET", "/files", identifier="test")
+    assert (status, [file["name"] for file in listed["value"]]) == (200, ["far", "\udcff\n"])
+    assert (await service.call("GET", "/files/far", identifier="test"))[0] == 200
+
+
+async def test_files_that_come_and_go_can_be_listed(service: Service) -> None:
+    code = """const come = (n) => fs.writeFileSync('f' + n, ''), go = (n) => fs.rmSync('f' + n);
+      const turn = () => { for (let n = 0; n < 300; n++) come(n); for (let n = 0; n < 300; n++) go(n); };
+      setInterval(turn, 0); 1"""
+    assert (await service.execute(code))["executionResult"] == "1"
+    statuses = {(await service.call("GET", "/files", identifier="test"))[0] for _ in range(50)}
+    assert statuses == {200}
+
+
 async def test_a_file_above_the_limit_is_refused_and_leaves_nothing(start_pool: StartPool) -> None:
     service = await start_pool(limits=Limits(upload_bytes=1000))
     assert (await service.upload("big", b"x" * 1001))[0] == 413

@@ -1,4 +1,6 @@
+import asyncio
 import os
+import signal
 import socket
 import subprocess
 from typing import Any
@@ -11,13 +13,14 @@ from worker.local.pool import Limits, PoolConfig, SessionPool
 from worker.local.pool.config import MEGABYTE
 from worker.local.pool.errors import StartError
 from worker.local.pool.kernel import server_source
-from worker.local.pool.sandbox import Bubblewrap, Unconfined
-from worker.local.pool.selftest import attack
-from worker.local.pool.session import Launcher
-from worker.local.pool.warm import end
+from worker.local.pool.sandbox import Bubblewrap
 
 CHILD = """const run = (code, options) => require('child_process').spawnSync(
   process.execPath, ['-e', code], { encoding: 'utf8', ...options });"""
+INSPECTED = """$$.async(); require('net').connect(9229)
+  .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
+CUT_OFF = """process.removeAllListeners(); process.on('uncaughtException', () => {});
+  process.disconnect();"""
 BOMB = """$$.async();
 const child = `const { spawn } = require('child_process');
   const idle = ['-e', 'setInterval(() => {}, 1e6)'];
@@ -30,22 +33,6 @@ const threads = (pid) => { try { return fs.readdirSync(`/proc/${pid}/task`).leng
 const all = () => fs.readdirSync('/proc').filter((name) => +name).map(threads).reduce((a, b) => a + b);
 setTimeout(() => $$.done(all()), 1500);
 """
-
-
-async def test_the_attack_list_finds_its_way_out_of_an_unconfined_session() -> None:
-    settings = PoolConfig(token=TOKEN)
-    launcher = Launcher(
-        Unconfined(settings.node, server_source(settings.nel), settings.limits), settings.limits
-    )
-    session = await launcher.start()
-    try:
-        with pytest.raises(StartError) as refusal:
-            await attack(session)
-    finally:
-        await end(session)
-        launcher.close()
-    for found in ("the host's loopback", "processes outside", "run another program", "make any system call"):
-        assert found in str(refusal.value)
 
 
 def test_a_kernel_whose_pool_died_while_it_started_ends() -> None:
@@ -110,9 +97,17 @@ async def test_its_children_cannot_kill_stop_or_debug_the_kernel(service: Servic
     )
     result = await service.execute(code, timeoutInSeconds=60)
     assert result["executionResult"] == "true", result
-    closed = """$$.async(); require('net').connect(9229)
-      .on('error', (error) => $$.done(error.code)).on('connect', () => $$.done('open'))"""
-    assert (await service.execute(closed))["executionResult"] == "'ECONNREFUSED'"
+    assert (await service.execute(INSPECTED))["executionResult"] == "'ECONNREFUSED'"
+
+
+async def test_the_kernel_opens_no_inspector_whoever_sends_the_signal_for_it(service: Service) -> None:
+    others = descendants(os.getpid())
+    await service.execute("1")
+    [kernel] = [pid for pid, _ in descendants(os.getpid()) - others if _is_kernel(pid)]
+    os.kill(kernel, signal.SIGUSR1)
+    waits = "$$.async(); setTimeout(() => $$.done(), 300)"
+    await service.execute(waits)
+    assert (await service.execute(INSPECTED))["executionResult"] == "'ECONNREFUSED'"
 
 
 async def test_its_children_do_not_hold_the_kernels_channel_to_the_pool(start_pool: StartPool) -> None:
@@ -180,10 +175,31 @@ async def test_a_session_above_its_memory_bound_is_ended_and_no_other_notices(st
     assert (await service.execute("kept", identifier="neighbour"))["executionResult"] == "1"
 
 
+@pytest.mark.parametrize("prelude", ["", CUT_OFF], ids=["idle", "cut_off"])
+async def test_a_session_that_takes_memory_once_nothing_runs_in_it_is_ended(
+    start_pool: StartPool, prelude: str
+) -> None:
+    others = descendants(os.getpid())
+    service = await start_pool(limits=Limits(memory_bytes=300 * MEGABYTE))
+    hog = "var held = []; const hog = () => { while (held.length < 25) held.push(Buffer.alloc(2e7, 1)); }; "
+    await service.execute(f"{hog} setTimeout(hog, 300); setInterval(() => {{}}, 1e6); {prelude}")
+    assert await asyncio.to_thread(all_end, descendants(os.getpid()) - others)
+
+
 async def test_the_memory_of_children_counts(start_pool: StartPool) -> None:
     service = await start_pool(limits=Limits(memory_bytes=300 * MEGABYTE))
     hog = CHILD + "run('const held = []; setInterval(() => held.push(Buffer.alloc(2e7, 1)), 5)')"
     assert (await service.execute(hog, timeoutInSeconds=60))["stderr"] == "Kernel restarted"
+
+
+async def test_the_names_of_files_count_as_memory(start_pool: StartPool) -> None:
+    service = await start_pool(limits=Limits(memory_bytes=120 * MEGABYTE))
+    links = """fs.writeFileSync('/tmp/a', '');
+      for (let n = 0; n < 120000; n++) { fs.linkSync('/tmp/a', '/tmp/l' + n); AFTER } 'made'"""
+    removed = links.replace("AFTER", "fs.unlinkSync('/tmp/l' + n)")
+    assert (await service.execute(removed))["executionResult"] == "'made'"
+    kept = links.replace("AFTER", "") + "; while (true);"
+    assert (await service.execute(kept, timeoutInSeconds=20))["stderr"] == "Kernel restarted"
 
 
 async def test_one_process_cannot_map_more_than_its_heap_bound(start_pool: StartPool) -> None:

@@ -94,6 +94,16 @@ async def test_a_case_may_read_a_blob_that_is_fetched_once_for_all(world: World)
     assert len(world.pool.received) == 2
 
 
+async def test_a_program_cannot_foresee_where_the_input_of_a_later_execution_will_lie(world: World) -> None:
+    world.account.write("inputs/large", b"l" * 300_000)
+    cases = [reading("inputs/large") | {"name": f"c{number}"} for number in range(3)]
+    world.send(job("j1", cases=cases, limits={"timeout_seconds": 90}))
+    assert await world.process().process_one() == Complete()
+    first, second = world.pool.executed
+    assert first.session is second.session
+    assert len(first.session.files) == 2
+
+
 async def test_output_of_a_case_that_is_lost_with_the_answer_is_tried_again(world: World) -> None:
     world.send(job("j1", {"stdout": "3", "cut": 50}, cases=[THREE]))
     await world.process(max_attempts=2).drain()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +21,7 @@ DEADLINE_SECONDS = 10
 
 class Kernel(Protocol):
     data: Path
+    process: subprocess.Popen[bytes]
 
     def execute(self, code: str) -> str: ...
     def run(self, program: Program, frame_chars: int = ...) -> Answer: ...
@@ -299,3 +302,41 @@ def test_of_much_that_many_runs_leave_only_some_is_in_the_answer(kernel: Kernel)
     for content in contents:
         data = content.inline or (kernel.data / str(content.name)).read_bytes()
         assert data == b"x" * 60_000
+
+
+@pytest.mark.parametrize(
+    "plant", ["mkdirSync(name)", "symlinkSync('/nowhere/x', name)", "writeFileSync(name, '')"]
+)
+def test_what_a_run_puts_where_answers_will_lie_is_not_in_their_way(
+    new_kernel: Callable[[], Kernel], plant: str
+) -> None:
+    kernel = new_kernel()
+    # The first run's output lies in the session: its name tells the others.
+    code = f"""const fs = require('fs');
+    const kept = fs.readdirSync('{kernel.data}').find((name) => name.endsWith('-0-stdout'));
+    for (const end of kept ? ['answer', '1-stdout'] : []) {{
+      const name = '{kernel.data}/' + kept.replace('0-stdout', end);
+      fs.{plant};
+    }}
+    console.log('x'.repeat(100_000));"""
+    answer = kernel.run(Program(code.encode(), (QUICK, QUICK)), frame_chars=300)
+    assert [(run.ended_by, run.stdout.size) for run in answer.runs] == [("exit", 100_001)] * 2
+
+
+def test_an_answer_that_there_is_no_room_for_is_the_programs_failure(
+    new_kernel: Callable[[], Kernel],
+) -> None:
+    kernel = new_kernel()
+    resource.prlimit(kernel.process.pid, resource.RLIMIT_FSIZE, (4000, 4000))
+    program = Program(b"console.log('x'.repeat(3000))", (QUICK, QUICK))
+    runs = kernel.run(program, frame_chars=1000).runs
+    assert [run.ended_by for run in runs] == ["spawn_failed"] * 2
+    assert "EFBIG" in str(runs[0].error)
+
+
+def test_uploads_do_not_stay_in_the_session(kernel: Kernel) -> None:
+    (kernel.data / "u-input").write_text("typed")
+    code = b"process.stdin.pipe(process.stdout)"
+    answer = kernel.run(Program(code, (replace(QUICK, stdin=Uploaded("u-input")),)))
+    assert answer.runs[0].stdout.inline == b"typed"
+    until(lambda: not (kernel.data / "u-input").exists())

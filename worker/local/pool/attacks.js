@@ -12,6 +12,12 @@
     fs.readdirSync(folder).filter((name) => !expected.split(' ').includes(name)).join(' ');
   const opens = (path, flags) => { fs.closeSync(fs.openSync(path, flags)); return true; };
   const some = (values, test) => values.some((value) => { try { return test(value); } catch { return false; } });
+  // What a child has open itself are polls, events and pipes; what it was given beside its streams is anything else.
+  const given = `const fs = require('fs');
+    const target = (fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+    const own = /^$|^anon_inode:|^pipe:|^.dev.null$/;
+    const found = fs.readdirSync('/proc/self/fd').filter((fd) => fd > 2).map(target);
+    console.log(found.filter((name) => !own.test(name)).join(' '));`;
   const connects = (host, to) => new Promise((resolve) => {
     const socket = net.connect({ host, port: to, timeout: 500 });
     const settle = (reached) => { socket.destroy(); resolve(reached); };
@@ -40,6 +46,8 @@
     'write to sysrq': () => opens('/proc/sysrq-trigger', 'w'),
     'run another program': () => some(['/bin/sh', '/bin/ls', '/usr/bin/env', '/usr/bin/python3'],
       (path) => spawnSync(path, ['-c', '']).error === undefined),
+    "hold the kernel's descriptors in a program that it starts": () =>
+      spawnSync(process.execPath, ['-e', given], { encoding: 'utf8' }).stdout.trim(),
     'hold a capability': () => ['CapEff', 'CapPrm', 'CapInh', 'CapAmb', 'CapBnd'].some((set) => /[^0]/.test(status[set])),
     'gain privileges by a program': () => status.NoNewPrivs !== '1',
     'make any system call': () => status.Seccomp !== '2',

@@ -20,6 +20,7 @@ from worker.local.pool.errors import ServiceError
 LONGEST_NAME_BYTES = 255
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # what a date can say; a file may have any time
 _libc = ctypes.CDLL(None)
 
 
@@ -50,8 +51,8 @@ class SessionFiles:
     def list(self) -> list[dict[str, Any]]:
         """Describe every regular file."""
         with os.scandir(self.directory) as entries:
-            found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
-        return [_describe(name, status) for name, status in sorted(found) if stat.S_ISREG(status.st_mode)]
+            found = {entry.name: status for entry in entries if (status := _regular(entry))}
+        return [_describe(name, found[name]) for name in sorted(found)]
 
     def describe(self, name: str) -> dict[str, Any]:
         """Describe one file.
@@ -129,8 +130,17 @@ class SessionFiles:
             _libc.setfsgid(os.getegid())
 
 
+def _regular(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return the status of a regular file, unless it is gone meanwhile."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
 def _describe(name: str, status: os.stat_result) -> dict[str, Any]:
-    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    modified = datetime.fromtimestamp(min(max(EARLIEST, status.st_mtime), LATEST), UTC)
     return {
         "name": name,
         "type": "file",

@@ -14,24 +14,27 @@ BYTES_PER_CHARACTER = 6  # JSON may write any character as \uXXXX
 MESSAGE_OVERHEAD_BYTES = 16 * 1024
 FLOOD_BUSY_SECONDS = 0.002
 FLOOD_PAUSE_RATIO = 2
+READ_BYTES = 16 * 1024  # at a time: it may be as many empty lines, and everyone waits while they are read
 
 
 def server_source(nel: Path) -> str:
     """Return nel's server as one script, put together as its own `lib/server/index.js` does.
 
-    Without the line before it, a kernel whose pool died while it started would report the broken channel
-    over the broken channel, for ever.
+    Without the lines before it, a kernel whose pool died while it started would report the broken channel
+    over the broken channel, for ever, and SIGUSR1, which not only kill(2) sends, would open its inspector.
     """
     end = '["error", "disconnect"].forEach((event) => process.on(event, () => process.exit(1)));'
+    closed = 'process.on("SIGUSR1", () => {});'
     parts = [(nel / "lib" / "server" / name).read_text() for name in SERVER_FILES]
-    return "\n".join([end, "(function() {", *parts, "})();"])
+    return "\n".join([end, closed, "(function() {", *parts, "})();"])
 
 
-class Kernel(asyncio.Protocol):
+class Kernel(asyncio.BufferedProtocol):
     """One kernel, one execution at a time. What it sends beyond the bounds is read and dropped."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray(READ_BYTES)
         self._lines = LineBuffer(MESSAGE_OVERHEAD_BYTES)
         self._online = self._loop.create_future()
         self._closed = self._loop.create_future()
@@ -88,14 +91,17 @@ class Kernel(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows what asyncio declares
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
+        """Return where to read to."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take messages in, and rest if a flood of them would starve everyone else."""
         started = time.perf_counter()
-        for line in self._lines.feed(data):
+        for line in self._lines.feed(bytes(self._buffer[:nbytes])):
             if not self._droppable(line.head):
                 self._receive(parse(line))
-        if self._capture is not None:
-            self._rest(time.perf_counter() - started)
+        self._rest(time.perf_counter() - started)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End what waits for this kernel."""

@@ -56,6 +56,8 @@ def parse(line: Line) -> dict[str, Any]:
     """
     if line.tail is not None:
         return _salvage(line.head, line.tail)
+    if not line.head.startswith(b"{"):
+        return {}
     try:
         message = json.loads(line.head)
     except (ValueError, RecursionError):

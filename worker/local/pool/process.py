@@ -8,7 +8,9 @@ import shutil
 import signal
 
 from worker.local.pool.config import Limits
-from worker.local.pool.sandbox import DATA, Launch
+from worker.local.pool.sandbox import DATA, TMP, Launch
+
+NAME_BYTES = 1024  # about what the machine keeps for an empty file
 
 
 class SessionProcess:
@@ -18,6 +20,7 @@ class SessionProcess:
         self._launch = launch
         self._root = launch.popen.pid
         self._init_pidfd: int | None = None
+        self._tmp_fd: int | None = None
         self.data_fd: int | None = None
 
     def adopt(self, limits: Limits) -> None:
@@ -32,6 +35,7 @@ class SessionProcess:
         self._root = int(json.loads(os.pread(self._launch.info_fd, 4096, 0))["child-pid"])
         self._init_pidfd = os.pidfd_open(self._root)
         self.data_fd = os.open(f"/proc/{self._root}/root{DATA}", os.O_DIRECTORY)
+        self._tmp_fd = os.open(f"/proc/{self._root}/root{TMP}", os.O_DIRECTORY)
         if os.geteuid() != 0:
             resource.prlimit(self._root, resource.RLIMIT_NPROC, (limits.processes, limits.processes))
 
@@ -61,14 +65,19 @@ class SessionProcess:
         self._release()
 
     def memory_bytes(self) -> int:
-        """Return the memory of all processes that is theirs alone: no file pages, which sessions share."""
-        return sum(_own_memory(pid) for pid in _family(self._root))
+        """Return the memory of all processes that is theirs alone: no file pages, which sessions share.
+
+        The names of files count too: the bounds of their file systems are for contents, which need not be.
+        """
+        folders = (self.data_fd, self._tmp_fd) if self._tmp_fd is not None else ()
+        names = sum(_names(fd) for fd in folders if fd is not None)
+        return sum(_own_memory(pid) for pid in _family(self._root)) + names * NAME_BYTES
 
     def _release(self) -> None:
-        for fd in (self._init_pidfd, self.data_fd, self._launch.info_fd):
+        for fd in (self._init_pidfd, self.data_fd, self._tmp_fd, self._launch.info_fd):
             if fd is not None:
                 os.close(fd)
-        self._init_pidfd = self.data_fd = None
+        self._init_pidfd = self.data_fd = self._tmp_fd = None
         if self._launch.directory is not None:
             shutil.rmtree(self._launch.directory, ignore_errors=True)
 
@@ -114,6 +123,12 @@ def _children(pid: int) -> list[int]:
     except OSError:
         return children
     return children
+
+
+def _names(fd: int) -> int:
+    """Return how many files, folders and links there are on a file system in memory."""
+    system = os.fstatvfs(fd)
+    return system.f_files - system.f_ffree
 
 
 def _own_memory(pid: int) -> int:

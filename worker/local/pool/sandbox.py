@@ -1,5 +1,6 @@
 """How a session's processes are confined: bubblewrap with a system call filter, or not at all."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from worker.local.pool.shelf import shelved
 SESSION_ID = 1000
 NODE = "/usr/bin/node"
 DATA = "/mnt/data"
+TMP = "/tmp"  # noqa: S108 - the session's own
 DEVICES = ("null", "zero", "urandom", "random")
 STREAMS = {
     "fd": "/proc/self/fd",
@@ -123,9 +125,10 @@ def node_version(node: Path) -> str:
     return subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - ours
 
 
-def memory_file(name: str, content: bytes = b"") -> int:
-    """Return a descriptor of an anonymous file, at its beginning."""
+def memory_file(passed: contextlib.ExitStack, name: str, content: bytes = b"") -> int:
+    """Return a descriptor of an anonymous file, at its beginning, which is closed with the stack."""
     fd = os.memfd_create(name)
+    passed.callback(os.close, fd)
     os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
@@ -154,28 +157,20 @@ class Bubblewrap:
 
     def launch(self, channel: int, uid: int | None) -> Launch:
         """Start a kernel in a sandbox of its own; see `Sandbox.launch`."""
-        info, rules = memory_file("info"), memory_file("seccomp", self._filter)
-        etc = {name: memory_file(name, text.encode()) for name, text in ETC.items()}
-        fds = [channel, info, rules, *etc.values()]
-        moved, number = low(channel, fds)
-        try:
-            command = [
-                *moved,
-                *limited(self._limits, uid),
-                *self._before,
-                "--info-fd",
-                str(info),
-                "--seccomp",
-                str(rules),
-            ]
+        with contextlib.ExitStack() as kept, contextlib.ExitStack() as passed:
+            info = memory_file(kept, "info")
+            rules = memory_file(passed, "seccomp", self._filter)
+            etc = {name: memory_file(passed, name, text.encode()) for name, text in ETC.items()}
+            fds = [channel, info, rules, *etc.values()]
+            moved, number = low(channel, fds)
+            command = [*moved, *limited(self._limits, uid), *self._before]
+            command += ["--info-fd", str(info), "--seccomp", str(rules)]
             for name, fd in etc.items():
                 command += ["--perms", "0444", "--file", str(fd), f"/etc/{name}"]
-            for name, value in environment(number, home="/tmp", data=DATA).items():  # noqa: S108 - the session's own
+            for name, value in environment(number, home=TMP, data=DATA).items():
                 command += ["--setenv", name, value]
             popen = start([*command, *self._after], fds=fds, env={"PATH": os.defpath}, cwd="/")
-        finally:
-            for fd in (rules, *etc.values()):
-                os.close(fd)
+            kept.pop_all()
         return Launch(popen, info, None)
 
     def _arguments(self, libraries: list[str], source: str) -> tuple[list[str], list[str]]:
@@ -197,7 +192,7 @@ class Bubblewrap:
             files += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
         for name, target in STREAMS.items():
             files += ["--symlink", target, f"/dev/{name}"]
-        files += ["--perms", "1777", "--size", str(self._limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - as above
+        files += ["--perms", "1777", "--size", str(self._limits.tmp_bytes), "--tmpfs", TMP]
         files += ["--size", str(self._limits.data_bytes), "--tmpfs", DATA, "--proc", "/proc"]
         before = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", *user, *life, *files]
         return before, ["--remount-ro", "/", "--chdir", DATA, "--", NODE, "--eval", source]

@@ -43,6 +43,7 @@ class Session:
         self._kernel, self._process = kernel, process
         self._uid, self._uids = uid, uids
         self._turn = asyncio.Lock()
+        self._killed = False
         self.guid = str(uuid.uuid4())
 
     @property
@@ -96,11 +97,12 @@ class Session:
         return None
 
     def memory_bytes(self) -> int:
-        """Return the memory that the session's processes take now."""
-        return self._process.memory_bytes()
+        """Return the memory that the session's processes take now; 0 once they are killed."""
+        return 0 if self._killed else self._process.memory_bytes()
 
     def kill(self, reason: str) -> None:
         """Kill every process of the session; an execution under way ends with the reason."""
+        self._killed = True
         self._kernel.close(reason)
         self._process.kill()
 
@@ -128,11 +130,13 @@ class Launcher:
         Raises:
             StartError: it did not come up.
         """
-        ours, theirs = socket.socketpair()
         uid = self._uids.take() if self._uids is not None else None
-        _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
-        process = await asyncio.wrap_future(self._thread.submit(self._launch, theirs, uid))
-        session = Session(kernel, process, uid, self._uids)
+        try:
+            session = await self._begin(uid)
+        except OSError as error:
+            if self._uids is not None and uid is not None:
+                self._uids.give_back(uid)
+            raise StartError(f"a session could not be started: {error}") from error
         await self._adopt(session)
         return session
 
@@ -141,6 +145,16 @@ class Launcher:
         self._thread.shutdown()
         if self._uids is not None:
             self._uids.close()
+
+    async def _begin(self, uid: int | None) -> Session:
+        ours, theirs = socket.socketpair()
+        _, kernel = await asyncio.get_running_loop().create_unix_connection(Kernel, sock=ours)
+        try:
+            process = await asyncio.wrap_future(self._thread.submit(self._launch, theirs, uid))
+        except OSError:
+            kernel.close(ABORTED)
+            raise
+        return Session(kernel, process, uid, self._uids)
 
     def _launch(self, channel: socket.socket, uid: int | None) -> SessionProcess:
         with channel:

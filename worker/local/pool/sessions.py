@@ -131,13 +131,13 @@ class Sessions:
         return ending
 
     def _bound_memory(self) -> None:
-        for lease in self.registry.leases():
-            starting = self._sessions.get(lease.identifier)
-            if lease.active and starting is not None and starting.done() and starting.exception() is None:
+        """Idle sessions too, and those whose channel is closed: what was left running in them goes on."""
+        for starting in self._sessions.values():
+            if starting.done() and starting.exception() is None:
                 self._bound(starting.result())
 
     def _bound(self, session: Session) -> None:
-        if session.alive and session.memory_bytes() > self._config.limits.memory_bytes:
+        if session.memory_bytes() > self._config.limits.memory_bytes:
             session.kill(RESTARTED)
             event(logging.WARNING, "session_out_of_memory", bound_bytes=self._config.limits.memory_bytes)
 
