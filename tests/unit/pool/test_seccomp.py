@@ -9,6 +9,7 @@ import pytest
 from worker.local.pool import seccomp
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER_MODE = 38, 22, 2
+PR_GET_DUMPABLE = 3
 AF_VSOCK, AF_PACKET, AF_ALG, AF_BLUETOOTH = 40, 17, 38, 31
 CLONE_NEWUSER, SIGCHLD, SIGTERM = 0x10000000, 17, 15
 KEYS = seccomp.ARCHITECTURES.get(platform.machine())
@@ -86,6 +87,12 @@ def test_the_kernels_debugger_cannot_be_opened_by_signal() -> None:
     for target in (0, 1):
         assert under_filter(KEYS.kill, target, seccomp.SIGUSR1) == errno.EPERM
     assert under_filter(KEYS.kill, os.getpid(), 0) == 0
+
+
+def test_a_process_cannot_take_back_that_it_dies_with_the_one_that_started_it() -> None:
+    assert KEYS is not None
+    assert under_filter(KEYS.prctl, seccomp.PR_SET_PDEATHSIG, 0) == errno.EPERM
+    assert under_filter(KEYS.prctl, PR_GET_DUMPABLE) == 0
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 belongs to x86_64")

@@ -18,6 +18,7 @@ X32_BIT = 0x40000000
 CLONE_NEW_NAMESPACES = 0x7E020000
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SIGUSR1 = 10
+PR_SET_PDEATHSIG = 1
 
 # name: (x86_64, aarch64); None where the architecture lacks it
 DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -106,11 +107,12 @@ class Architecture:
     socket: int
     socketpair: int
     kill: int
+    prctl: int
 
 
 ARCHITECTURES = {
-    "x86_64": Architecture(0, 0xC000003E, clone=56, socket=41, socketpair=53, kill=62),
-    "aarch64": Architecture(1, 0xC00000B7, clone=220, socket=198, socketpair=199, kill=129),
+    "x86_64": Architecture(0, 0xC000003E, clone=56, socket=41, socketpair=53, kill=62, prctl=157),
+    "aarch64": Architecture(1, 0xC00000B7, clone=220, socket=198, socketpair=199, kill=129, prctl=167),
 }
 
 
@@ -139,6 +141,7 @@ def program(machine: str = platform.machine()) -> bytes:
     steps += _on_call(arch.socket, _local_families())
     steps += _on_call(arch.socketpair, _local_families())
     steps += _on_call(arch.kill, _no_debugger())
+    steps += _on_call(arch.prctl, _no_longer_life())
     return b"".join([*steps, _return(ALLOW)])
 
 
@@ -168,6 +171,11 @@ def _no_debugger() -> list[bytes]:
     refused = _when(EQUAL, SIGUSR1, [_return(ERRNO | errno.EPERM)])
     to_kernel = [_load_argument(1), *refused, _return(ALLOW)]
     return [_load_argument(0), *_when(EQUAL, 0, to_kernel), *_when(EQUAL, 1, to_kernel)]
+
+
+def _no_longer_life() -> list[bytes]:
+    """The kernel must not take back that it dies with the pool."""
+    return [_load_argument(0), *_when(EQUAL, PR_SET_PDEATHSIG, [_return(ERRNO | errno.EPERM)])]
 
 
 def _on_call(number: int, steps: list[bytes]) -> list[bytes]:
