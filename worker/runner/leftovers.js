@@ -48,19 +48,36 @@ function keep({ fd, ...file }, name) {
     spare -= file.size;
     return { ...file, inline: slice(fd, 0, file.size).toString("base64") };
   }
-  const target = fs.openSync(vacant(name), "wx");
-  for (let at = 0; at < file.size; at += COPY_BYTES) {
-    fs.writeFileSync(target, slice(fd, at, Math.min(COPY_BYTES, file.size - at)));
-  }
-  fs.closeSync(target);
+  stash ??= nameless();
+  const at = fs.fstatSync(stash).size;
+  copy(fd, 0, file.size, stash);
+  stashed.push({ name, at, size: file.size });
   return { ...file, name };
 }
 
-// A run learns these names from the files of the runs before it, and may have put a folder, a link or a pipe there.
-function vacant(name) {
-  const target = path.join(root, name);
-  remove(target);
-  return target;
+// What has a name, a later run can change, and it can plant something where it learned that one is to be: so all that
+// does not fit into the answer lies in one file without a name, until no program runs any more.
+function nameless() {
+  const name = path.join(root, "kept-" + crypto.randomUUID());
+  const fd = fs.openSync(name, "wx+");
+  fs.rmSync(name);
+  return fd;
+}
+
+// From the end, so that what was taken out gives its room to the next.
+function unpack() {
+  for (const { name, at, size } of stashed.reverse()) {
+    const target = fs.openSync(path.join(root, name), "wx");
+    copy(stash, at, size, target);
+    fs.closeSync(target);
+    fs.ftruncateSync(stash, at);
+  }
+}
+
+function copy(fd, position, size, target) {
+  for (let done = 0; done < size; done += COPY_BYTES) {
+    fs.writeFileSync(target, slice(fd, position + done, Math.min(COPY_BYTES, size - done)));
+  }
 }
 
 function clean() {

@@ -5,6 +5,7 @@
 const { stdout } = process;
 const kernel = globalThis.$$;
 kernel.async();
+const crypto = require("crypto");
 const fs = require("fs");
 const os = require("os");
 const path = require("path");
@@ -22,6 +23,8 @@ const alone = process.pid <= 2;
 const none = { size: 0, truncated: false, inline: "" };
 const root = writable(spec.root) ? spec.root : os.tmpdir();
 const uploads = new Map();
+const stashed = [];
+let stash = null;
 let litter = null;
 let { spare } = spec;
 
@@ -48,6 +51,7 @@ async function execute(run, index) {
   try {
     const place = prepare(run, opened);
     const ended = await supervise(run, place);
+    reopen(root);
     return { ...ended, ...harvest(run, place, index, opened) };
   } catch (error) {
     return failed(error);
@@ -102,15 +106,16 @@ function input(content, base) {
 
 function answer(result) {
   const text = ascii(result);
-  if (frame(text).length <= spec.frame_chars) return text;
-  clean();
+  const isLong = frame(text).length > spec.frame_chars;
+  if (isLong || stash !== null) clean();
   const name = spec.prefix + "-answer";
   try {
-    fs.writeFileSync(vacant(name), text, { flag: "wx" });
+    unpack();
+    if (isLong) fs.writeFileSync(path.join(root, name), text, { flag: "wx" });
   } catch (error) {
     return ascii({ ...result, runs: result.runs.map(() => failed(error)) });
   }
-  return ascii({ name, size: text.length, crc: crc(text) });
+  return isLong ? ascii({ name, size: text.length, crc: crc(text) }) : text;
 }
 
 // Of a run that filled the session's room as well: to send it anew would do no better.
@@ -134,6 +139,8 @@ function send(text) {
       remove(path.join(root, name));
     }
     uploads.clear();
+    if (stash !== null) fs.closeSync(stash);
+    stash = null;
   };
   // A stdout that nobody drains never calls back.
   const patience = setTimeout(end, 1000);

@@ -14,6 +14,11 @@ function writable(folder) {
   }
 }
 
+// A program may have shut the folder that it shares with those after it.
+function reopen(folder) {
+  if (!writable(folder)) fs.chmodSync(folder, 0o755);
+}
+
 function cut(fd, bytes) {
   if (fs.fstatSync(fd).size > bytes) fs.ftruncateSync(fd, bytes);
 }

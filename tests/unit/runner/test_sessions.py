@@ -106,6 +106,34 @@ def test_an_answer_of_many_runs_fits_the_smallest_frame(kernel: Kernel) -> None:
     assert [run.stdout.inline for run in answer.runs] == [b"y" * 3000 + b"\n"] * 12
 
 
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "fs.writeFileSync(found, 'forged')",
+        "fs.rmSync(found)",
+        "for (const next of ['1-stdout', '1-f', 'answer']) fs.mkdirSync(found.replace('0-stdout', next))",
+        "fs.writeFileSync('../../mine', 'forged')",
+        "fs.chmodSync('../..', 0)",
+    ],
+    ids=["rewrites", "removes", "plants", "rewrites its link", "shuts the folder"],
+)
+def test_what_a_run_left_is_out_of_reach_of_the_next(new_kernel: Callable[[], Kernel], deed: str) -> None:
+    code = f"""const fs = require('fs');
+    if (process.argv[2]) {{
+      const name = fs.readdirSync('../..').find((name) => name.startsWith('jsw-'));
+      const found = name && '../../' + name;
+      try {{ {deed}; }} catch (error) {{ if (found) throw error; }}
+    }} else if (!fs.existsSync('../../mine')) fs.linkSync('../stdout', '../../mine');
+    fs.writeFileSync('f', 'f'.repeat(90000));
+    process.stdout.write('z'.repeat(90000) + process.argv[2]);"""
+    runs = (replace(QUICK, args=("",)), replace(QUICK, args=("next",)), replace(QUICK, args=("",)))
+    kernel = new_kernel()
+    answer = kernel.run(Program(code.encode(), runs, collect=("f",)), frame_chars=4096)
+    stdouts = [(kernel.data / str(run.stdout.name)).read_bytes() for run in answer.runs]
+    assert stdouts == [b"z" * 90_000 + tail for tail in (b"", b"next", b"")]
+    assert [(kernel.data / str(run.files[0].name)).read_bytes() for run in answer.runs] == [b"f" * 90_000] * 3
+
+
 def test_files_are_collected_from_the_programs_folder_alone(kernel: Kernel) -> None:
     code = b"""const fs = require('fs');
     fs.mkdirSync('out'); fs.writeFileSync('out/plot.svg', '<svg/>');
