@@ -115,14 +115,9 @@ def _family(pid: int) -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - five times a second
-            with open(f"/proc/{pid}/task/{task}/children", "rb") as listing:  # noqa: PTH123 - as above
-                children += map(int, listing.read().split())
-    except OSError:
-        return children
-    return children
+    return [
+        int(child) for task in _tasks(pid) for child in _read(f"/proc/{pid}/task/{task}/children").split()
+    ]
 
 
 def _names(fd: int) -> int:
@@ -132,10 +127,31 @@ def _names(fd: int) -> int:
 
 
 def _own_memory(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/status", "rb") as status:  # noqa: PTH123 - as above
-            lines = status.read().splitlines()
-    except OSError:
-        return 0
+    """Return a process's memory; one whose first thread is gone tells it of its other threads alone."""
+    memory = _told_memory(f"/proc/{pid}/status")
+    if memory is None:
+        told = (_told_memory(f"/proc/{pid}/task/{task}/status") for task in _tasks(pid))
+        memory = next((found for found in told if found is not None), 0)
+    return memory
+
+
+def _told_memory(status: str) -> int | None:
+    lines = _read(status).splitlines()
     kilobytes = [int(line.split()[1]) for line in lines if line.startswith((b"RssAnon", b"RssShmem"))]
-    return sum(kilobytes) * 1024
+    return sum(kilobytes) * 1024 if kilobytes else None
+
+
+def _tasks(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - five times a second
+    except OSError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    """Return what a file of /proc says; nothing when its process or thread is gone."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - five times a second
+            return file.read()
+    except OSError:
+        return b""
