@@ -2,6 +2,7 @@ import pytest
 
 from tests.contract.pool.service import Service, StartPool
 from worker.local.pool import Limits
+from worker.local.pool.files import MOST_LISTED
 
 
 async def test_a_file_goes_up_is_used_and_comes_back(service: Service) -> None:
@@ -98,8 +99,19 @@ async def test_a_file_call_with_a_new_identifier_allocates_a_session(service: Se
 
 @pytest.mark.parametrize(
     ("content_type", "body"),
-    [("text/plain", b"x"), ("multipart/form-data", b"x"), ("multipart/form-data; boundary=b", b"--b--\r\n")],
+    [
+        ("text/plain", b"x"),
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=b", b"--b--\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n\r\nx\r\n--b--\r\n"),
+    ],
 )
 async def test_a_body_without_a_file_is_refused(service: Service, content_type: str, body: bytes) -> None:
     headers = {"Content-Type": content_type}
     assert (await service.call("POST", "/files", identifier="test", data=body, headers=headers))[0] == 400
+
+
+async def test_of_more_files_than_anyone_lists_some_are_listed(service: Service) -> None:
+    await service.execute("for (let n = 0; n < 10100; n++) fs.writeFileSync('f' + n, '')")
+    _, listing = await service.call("GET", "/files", identifier="test")
+    assert len(listing["value"]) == MOST_LISTED

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from worker.local.faults import PoolFaults
 from worker.local.pool.errors import ServiceError
@@ -93,7 +94,7 @@ async def _file_part(request: web.Request) -> BodyPartReader:
         while (part := await reader.next()) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 return part
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise ServiceError(
             400, "MultipartBodyInvalid", "The body is not valid multipart/form-data."
         ) from error
