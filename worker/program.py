@@ -115,7 +115,8 @@ def _check(ended: RunAnswer, run: Run, collect: Sequence[str], collect_bytes: in
     streams = max(ended.stdout.size, ended.stderr.size)
     if streams > run.bounds.output_bytes:
         raise SessionLost(f"a stream of {streams} bytes came where {run.bounds.output_bytes} were the most")
-    if not Counter(file.path for file in ended.files) <= Counter(collect):
+    told = [*(file.path for file in ended.files), *(problem.path for problem in ended.problems)]
+    if not Counter(told) <= Counter(collect):
         raise SessionLost("files came that were not asked for")
     if any(file.size > collect_bytes for file in ended.files):
         raise SessionLost(f"a file came that has more than {collect_bytes} bytes")

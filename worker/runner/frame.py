@@ -78,14 +78,14 @@ class RunAnswer(_Value):
 
     ended_by: Literal["exit", "timeout", "memory", "output", "spawn_failed"]
     exit_code: int | None = None
-    signal: str | None = None
+    signal: str | None = Field(None, max_length=20)
     duration_ms: int = 0
     peak_memory_bytes: int = 0
     stdout: Content
     stderr: Content
     files: tuple[Collected, ...] = ()
     problems: tuple[Problem, ...] = ()
-    error: str | None = None
+    error: str | None = Field(None, max_length=10_000)
     report: str | None = None
 
 

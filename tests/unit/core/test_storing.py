@@ -249,8 +249,11 @@ async def test_output_to_be_judged_that_does_not_come_whole_is_no_verdict(world:
         {"files": {"a.txt": "x" * 1001}},
         {"claims": {"files": [{"path": "../b", "size": 0, "inline": ""}]}},
         {"claims": {"files": [{"path": "a.txt", "size": 0, "inline": ""}] * 2}},
+        {"claims": {"problems": [{"path": "x" * 1_000_000, "reason": "missing"}]}},
+        {"ended_by": "spawn_failed", "claims": {"error": "x" * 1_000_000}},
+        {"claims": {"exit_code": None, "signal": "x" * 1_000_000}},
     ],
-    ids=["stdout", "stderr", "file", "stranger", "twice"],
+    ids=["stdout", "stderr", "file", "stranger", "twice", "problem", "error", "signal"],
 )
 async def test_an_answer_with_more_than_was_asked_for_is_not_believed(
     world: World, program: dict[str, Any]
