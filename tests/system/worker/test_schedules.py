@@ -116,10 +116,10 @@ def test_a_file_is_synced_filled_in_and_listed(
     file = str(written(tmp_path / "schedules.json", batch, cron="*/10 * * * * *"))
     dry = run("schedule", "sync", file, "--horizon", "30", "--dry-run", settings=settings)
     assert (dry.returncode, scheduled(services, batch)) == (0, [])
-    synced = run("schedule", "sync", file, "--horizon", "3600", settings=settings)
+    synced = run("schedule", "sync", file, "--horizon", "1800", settings=settings)
     assert synced.returncode == 0, synced.stderr
-    assert len([line for line in synced.stdout.splitlines() if line.startswith("send ")]) >= 358
-    assert len(scheduled(services, batch)) >= 200  # the look shows so many at most
+    assert len([line for line in synced.stdout.splitlines() if line.startswith("send ")]) >= 178
+    assert len(scheduled(services, batch)) >= 170  # some may have become due
     written(Path(file), batch, cron="0 0 3 * * *")
     taken = run("schedule", "sync", file, "--horizon", "5", settings=settings)
     assert taken.returncode == 0, taken.stderr
