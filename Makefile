@@ -33,7 +33,7 @@ demo: setup ## grade the example class on the local stack; ends with a table and
 
 test: check ## run the checks and all tests, those of the report in Chromium
 	@bash deploy/setup/chromium.sh
-	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 3)) --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest --numprocesses $$(($$(nproc) + 2)) --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, format, types, import rules, Dockerfiles, the documentation
 	@$(VENV)/bin/ruff check .

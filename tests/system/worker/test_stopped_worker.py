@@ -29,13 +29,13 @@ def test_a_stopped_worker_finishes_what_ends_in_its_grace_and_hands_the_rest_to_
         **services.environment,
         "JSWORKER_QUEUE": "stopped",
         "JSWORKER_LOOKAHEAD": "0",
-        "JSWORKER_SHUTDOWN_GRACE_SECONDS": "5",
+        "JSWORKER_SHUTDOWN_GRACE_SECONDS": "7",
     }
     with working(settings, tmp_path / "stopped.log") as worker:
         long = services.send("stopped", [endless(services, batch, f"long-{n}") for n in range(2)])
         eventually(lambda: len(services.sessions()) == 2)
         short = services.send(
-            "stopped", [program(batch, f"short-{n}", "setTimeout(() => {}, 1500)") for n in range(2)]
+            "stopped", [program(batch, f"short-{n}", "setTimeout(() => {}, 4000)") for n in range(2)]
         )
         eventually(lambda: len(services.sessions()) == 4)
         late = services.send("stopped", [program(batch, f"late-{n}", "0") for n in range(3)])
