@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.servicebus.exceptions import (
     MessageLockLostError,
     MessagingEntityDisabledError,
@@ -209,7 +209,7 @@ def mapped(queue: str) -> Iterator[None]:
         ) from error
     except ServiceBusServerBusyError as error:
         raise CapacityFault(f"Service Bus throttles: {error}") from error
-    except (ServiceBusError, OSError, ValueError, AttributeError, TimeoutError, OverflowError) as error:
+    except (AzureError, OSError, ValueError, AttributeError, TimeoutError, OverflowError) as error:
         # ValueError and AttributeError: the SDK's words for a link that was shut down under it, and with
         # OverflowError for times that are none
         if is_about_sessions(error):

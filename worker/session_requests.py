@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -52,6 +53,12 @@ def request_of(method: str, url: str, headers: dict[str, str], timeout: float, *
     bounds = {"connect": CONNECT_SECONDS, "read": timeout, "write": timeout, "pool": timeout}
     plain = {"Accept-Encoding": "identity", **headers}
     return httpx.Request(method, url, headers=plain, extensions={"timeout": bounds}, **body)
+
+
+def proxy_of(endpoint: str) -> str | None:
+    """The proxy that the environment names for the endpoint."""
+    url = httpx.URL(endpoint)
+    return None if proxy_bypass(url.host) else getproxies().get(url.scheme)
 
 
 async def whole(answer: httpx.Response) -> httpx.Response:

@@ -12,14 +12,13 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from worker.faults import CapacityFault, ExecutionLost, InfrastructureFault, SessionFileMissing
 from worker.observing import SILENT, Call
 from worker.session_answers import SessionGone, execution_of, fault_of, is_about_shape, sessions_of
-from worker.session_requests import NOTHING_SENT, PoolCall, request_of, steadily, whole
+from worker.session_requests import NOTHING_SENT, PoolCall, proxy_of, request_of, steadily, whole
 from worker.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -236,7 +235,7 @@ async def open_sessions(
     fixed = settings.pool_token.get_secret_value() if settings.pool_token else None
     context = httpx.create_ssl_context()
     limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
-    proxy = _proxy(settings.pool_endpoint)
+    proxy = proxy_of(settings.pool_endpoint)
     transports = [
         httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
         for _ in range(settings.max_sessions)
@@ -246,9 +245,3 @@ async def open_sessions(
     finally:
         for transport in transports:
             await transport.aclose()
-
-
-def _proxy(endpoint: str) -> str | None:
-    """The proxy that the environment names for the endpoint."""
-    url = httpx.URL(endpoint)
-    return None if proxy_bypass(url.host) else getproxies().get(url.scheme)

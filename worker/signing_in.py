@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -28,7 +28,7 @@ class BoundedCredential:
         self.inner = inner
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401 - the SDK's
-        """A token; raises ``ClientAuthenticationError`` and no other error."""
+        """A token; raises ``AzureError``, of which ``ClientAuthenticationError`` says that there is none."""
         return await _bounded(self.inner.get_token(*scopes, **options))
 
     async def get_token_info(self, *scopes: str, **options: Any) -> AccessTokenInfo:  # noqa: ANN401 - the SDK's
@@ -58,7 +58,7 @@ async def _bounded(asked: Coroutine[Any, Any, T]) -> T:
             return await asked
     except TimeoutError as error:
         raise ClientAuthenticationError(f"no token came within {TOKEN_SECONDS:g} s") from error
-    except ClientAuthenticationError:
+    except AzureError:  # an outage stays one, and is waited for
         raise
     except Exception as error:  # whatever the SDK makes of a damaged answer
         raise ClientAuthenticationError(f"no token came: {type(error).__name__} {error}") from error

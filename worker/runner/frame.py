@@ -10,9 +10,8 @@ from worker.runner.script import file_prefix
 
 Reason = Literal["missing", "wrong_nonce", "cut", "damaged", "runner_failed"]
 
-ANSWER_BYTES = (
-    16 << 20
-)  # contents up to INLINE_IN_ALL_BYTES and a report of 1 M characters, all of it escaped
+# contents up to INLINE_IN_ALL_BYTES and a report of 1 M characters, all of it escaped
+ANSWER_BYTES = 16 << 20
 
 _HEAD = re.compile(r"<jsw:[A-Za-z0-9]+:(\d+):(\d+)>", re.ASCII)
 _NAME = re.compile(r"[a-z0-9-]+")

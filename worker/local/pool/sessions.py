@@ -133,7 +133,7 @@ class Sessions:
     def _bound_memory(self) -> None:
         """Idle sessions too, and those whose channel is closed: what was left running in them goes on."""
         for starting in self._sessions.values():
-            if starting.done() and starting.exception() is None:
+            if starting.done() and not starting.cancelled() and starting.exception() is None:
                 self._bound(starting.result())
 
     def _bound(self, session: Session) -> None:
